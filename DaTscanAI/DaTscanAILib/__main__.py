@@ -1,0 +1,14 @@
+"""`python -m DaTscanAILib COMMAND ...`."""
+
+import os
+import sys
+
+# Before numpy and torch are loaded: our matrices are small, and threads that spin while they wait take the cores of
+# other workers (a fit then takes 20 times longer).
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,264 @@
+"""The training engine: MONAI's supervised trainer on ignite, with checkpoints, validation and the best weights."""
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+
+@contextmanager
+def process_group(device: str):
+    """Joins the processes that `torchrun` has started, for as long as the block runs; a single process is left alone.
+
+    Args:
+        device: `cpu` or `cuda`.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    import ignite.distributed as idist
+
+    idist.initialize("nccl" if device == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        idist.finalize()
+
+
+@contextmanager
+def first_process_first():
+    """Files that all processes need are written by the first; the others run the block after it and find them."""
+    import ignite.distributed as idist
+
+    if idist.get_rank() > 0:
+        idist.barrier()
+    yield
+    if idist.get_rank() == 0:
+        idist.barrier()
+
+
+def run_engine(
+    network, sets, plan, device: str, folder: Path, seed: int, *, make_optimizer=None, rate=None, patience=None
+) -> dict:
+    """Train a network and return the state of its best epoch (lowest validation loss).
+
+    Args:
+        network: `torch.nn.Module` on the CPU, already initialized.
+        sets: `training.Sets`.
+        plan: `training.Plan`.
+        device: `cpu` or `cuda`.
+        folder: of the checkpoint; an interrupted run goes on from its last finished epoch.
+        seed: of the order of the scans and of dropout.
+        make_optimizer: gives the optimizer of parameters, in place of Adam.
+        rate: factor on the learning rate by the share of the training done (0 to 1), in place of the plan's.
+        patience: stop after so many epochs without a lower validation loss; None for never.
+
+    Returns:
+        State dictionary on the CPU.
+    """
+    import ignite.distributed as idist
+    import torch
+    from ignite.engine import Events
+    from monai.engines import SupervisedTrainer
+
+    folder.mkdir(parents=True, exist_ok=True)
+    network = idist.auto_model(network.to(device))
+    make_optimizer = make_optimizer or (
+        lambda parameters: torch.optim.AdamW(
+            parameters, plan.learning_rate, weight_decay=plan.weight_decay, fused=True
+        )
+    )
+    optimizer = idist.auto_optim(make_optimizer(network.parameters()))
+    loader = _loader(sets.training, plan, shuffle=True, seed=seed)
+    steps = len(loader) * plan.epochs
+    rate = rate or (lambda share: 0.5 * (1 + np.cos(np.pi * share)) if plan.decay else 1.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(min(step / steps, 1)))
+    loss = head_losses(plan, device)
+    trainer = SupervisedTrainer(
+        device=torch.device(device),
+        max_epochs=plan.epochs,
+        train_data_loader=loader,
+        network=network,
+        optimizer=optimizer,
+        loss_function=loss,
+        inferer=mixed_precision_inferer(device),
+        prepare_batch=_prepare_batch,
+    )
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: schedule.step())
+    best = _Best(folder, network, optimizer, schedule, trainer, loader)
+    best.resume()
+
+    @trainer.on(Events.EPOCH_STARTED)
+    def reseed():
+        # Dropout depends on the epoch's number alone, and the checkpoint keeps the state of the generator that
+        # orders the scans, so that a resumed run is the undisturbed one.
+        torch.manual_seed(seed + 100_003 * trainer.state.epoch)
+
+    @trainer.on(Events.EPOCH_COMPLETED)
+    def validate():
+        # One loss for all processes, as they must agree on when to stop.
+        best.consider(idist.broadcast(validation_loss(bare(network), sets.validation, plan, loss, device), src=0))
+        if best.waited(patience):
+            trainer.terminate()
+
+    if trainer.state.epoch < plan.epochs and not best.waited(patience):
+        trainer.run()
+    return best.shared_state()
+
+
+def bare(network):
+    """The network inside the wrapper of distributed training."""
+    return getattr(network, "module", network)
+
+
+def mixed_precision_inferer(device: str):
+    """Runs a network in bfloat16 where the processor multiplies it faster than float32, without loss scaling."""
+    import torch
+    from monai.inferers import SimpleInferer
+
+    fast = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+    class MixedPrecision(SimpleInferer):
+        def __call__(self, inputs, network, *args, **kwargs):
+            with torch.autocast(device, torch.bfloat16, enabled=fast):
+                return super().__call__(inputs, network, *args, **kwargs)
+
+    return MixedPrecision()
+
+
+def head_losses(plan, device):
+    """Sum over the heads of the cross entropy with each head's class weights."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    weights = [torch.tensor(pair, device=device) for pair in plan.head_weights]
+
+    def loss(logits, labels):
+        return sum(
+            cross_entropy(logits[:, [normal, reduced]].float(), labels, weight)
+            for (_, normal, reduced), weight in zip(plan.heads, weights, strict=True)
+        )
+
+    return loss
+
+
+def validation_loss(network, images, plan, loss, device) -> float:
+    """Mean loss over a set, the network in evaluation mode."""
+    import torch
+
+    network.eval()
+    total = 0.0
+    with torch.inference_mode():
+        for inputs, labels in _loader(images, plan, shuffle=False, seed=0):
+            total += float(loss(network(inputs.to(device)), labels.to(device))) * len(labels)
+    network.train()
+    return total / len(images)
+
+
+def _loader(images, plan, shuffle, seed):
+    import ignite.distributed as idist
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    if idist.get_world_size() > 1 and shuffle:
+        return idist.auto_dataloader(
+            images, batch_size=plan.batch_size * idist.get_world_size(), shuffle=True, drop_last=True
+        )
+    return torch.utils.data.DataLoader(
+        images,
+        plan.batch_size,
+        shuffle=shuffle,
+        generator=generator,
+        drop_last=shuffle and len(images) > plan.batch_size,
+    )
+
+
+def _prepare_batch(batch, device, non_blocking, **_):
+    inputs, labels = batch
+    return inputs.to(device, non_blocking=non_blocking), labels.to(device, non_blocking=non_blocking)
+
+
+class _Best:
+    """Keeps the best weights and writes a checkpoint after every epoch."""
+
+    def __init__(self, folder, network, optimizer, schedule, trainer, loader):
+        self.file = folder / "checkpoint.pt"
+        self.curve_file = folder / "learning_curve.json"
+        self.network, self.optimizer, self.schedule, self.trainer = network, optimizer, schedule, trainer
+        self.generator = loader.generator
+        self.lowest, self.state, self.curve = np.inf, None, []
+
+    def waited(self, patience):
+        """Whether the lowest loss is at least so many epochs old."""
+        losses = [point["validation_loss"] for point in self.curve]
+        return patience is not None and len(losses) > patience and len(losses) - 1 - np.argmin(losses) >= patience
+
+    def shared_state(self):
+        """The best state of the first process: statistics of batch normalization differ between processes."""
+        import ignite.distributed as idist
+        import torch
+
+        idist.barrier()
+        if idist.get_rank() > 0:
+            self.state = torch.load(self.file, map_location="cpu", weights_only=True)["best"]
+        return self.state
+
+    def resume(self):
+        import torch
+
+        if not self.file.exists():
+            return
+        saved = torch.load(self.file, map_location="cpu", weights_only=True)
+        bare(self.network).load_state_dict(saved["network"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.schedule.load_state_dict(saved["schedule"])
+        self.lowest, self.state, self.curve = saved["lowest"], saved["best"], saved["curve"]
+        if self.generator is not None and saved.get("order") is not None:
+            self.generator.set_state(saved["order"])
+        self.trainer.load_state_dict(saved["trainer"])
+
+    def consider(self, validation_loss):
+        import ignite.distributed as idist
+        import torch
+
+        state = {key: value.detach().cpu().clone() for key, value in bare(self.network).state_dict().items()}
+        training_loss = float(
+            self.trainer.state.output[0]["loss"]
+            if isinstance(self.trainer.state.output, list)
+            else self.trainer.state.output["loss"]
+        )
+        self.curve.append(
+            {
+                "epoch": self.trainer.state.epoch,
+                "last_training_loss": round(training_loss, 5),
+                "validation_loss": round(validation_loss, 5),
+            }
+        )
+        if validation_loss < self.lowest:
+            self.lowest, self.state = validation_loss, state
+        if idist.get_rank() != 0:
+            return
+        temporary = self.file.with_suffix(".tmp")
+        torch.save(
+            {
+                "network": state,
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "trainer": self.trainer.state_dict(),
+                "lowest": self.lowest,
+                "best": self.state,
+                "curve": self.curve,
+                "order": None if self.generator is None else self.generator.get_state(),
+            },
+            temporary,
+        )
+        temporary.replace(self.file)
+        self.curve_file.write_text(json.dumps(self.curve, indent=1))
+        print(
+            f"{self.file.parent.name} epoch {self.trainer.state.epoch}: validation loss {validation_loss:.4f}",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -1,0 +1,106 @@
+"""Accuracy, sensitivity, specificity, predictive values, ROC: with intervals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Share:
+    """A proportion with its exact 95 % interval (Clopper and Pearson)."""
+
+    value: float
+    low: float
+    high: float
+    count: int
+
+    def as_dict(self) -> dict:
+        return {"value": self.value, "low": self.low, "high": self.high, "n": self.count}
+
+
+def share(successes: int, count: int) -> Share | None:
+    """None where there is nothing to count."""
+    from scipy.stats import binomtest
+
+    if count == 0:
+        return None
+    interval = binomtest(int(successes), int(count)).proportion_ci(0.95, method="exact")
+    return Share(successes / count, float(interval.low), float(interval.high), int(count))
+
+
+def classification_metrics(truth: np.ndarray, answer: np.ndarray) -> dict[str, Share | None]:
+    """Accuracy, sensitivity, specificity and predictive values; `reduced` is True in both bool arrays."""
+    truth, answer = np.asarray(truth, bool), np.asarray(answer, bool)
+    right = truth == answer
+    return {
+        "accuracy": share(right.sum(), right.size),
+        "sensitivity": share(right[truth].sum(), truth.sum()),
+        "specificity": share(right[~truth].sum(), (~truth).sum()),
+        "positive_predictive_value": share(right[answer].sum(), answer.sum()),
+        "negative_predictive_value": share(right[~answer].sum(), (~answer).sum()),
+    }
+
+
+def roc_auc(truth: np.ndarray, score: np.ndarray) -> Share | None:
+    """Area under the ROC curve with DeLong's 95 % interval (1988), cut to 0..1; None with a single class."""
+    truth, score = np.asarray(truth, bool), np.asarray(score, float)
+    positive, negative = score[truth], score[~truth]
+    if positive.size == 0 or negative.size == 0:
+        return None
+    above = np.heaviside(positive[:, None] - negative[None, :], 0.5)
+    area = above.mean()
+    # Structural components: how each scan fares against the whole other class.
+    variance = (above.mean(axis=1).var(ddof=1) / positive.size if positive.size > 1 else 0.0) + (
+        above.mean(axis=0).var(ddof=1) / negative.size if negative.size > 1 else 0.0
+    )
+    half = 1.959964 * np.sqrt(variance)
+    return Share(float(area), float(max(area - half, 0)), float(min(area + half, 1)), int(truth.size))
+
+
+def youden_cutoff(truth: np.ndarray, score: np.ndarray) -> float:
+    """Cut on the score that maximizes sensitivity + specificity, `score >= cut` meaning reduced.
+
+    The middle of the gap between two observed scores, so that a cut fits new scans as well as it can.
+    """
+    truth, score = np.asarray(truth, bool), np.asarray(score, float)
+    values = np.unique(score)
+    cuts = np.concatenate([[values[0]], (values[1:] + values[:-1]) / 2, [np.nextafter(values[-1], np.inf)]])
+    answers = score[None, :] >= cuts[:, None]
+    youden = answers[:, truth].mean(axis=1) - answers[:, ~truth].mean(axis=1)
+    return float(cuts[youden.argmax()])
+
+
+def fit_platt(difference: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """(slope, intercept) of sigmoid(slope * difference + intercept) (Platt 1999, with his smoothed targets).
+
+    The smoothed targets keep the slope finite where the classes are separated.
+    """
+    from scipy.optimize import minimize
+
+    difference, labels = np.asarray(difference, float), np.asarray(labels)
+    positive, negative = (labels == 1).sum(), (labels == 0).sum()
+    target = np.where(labels == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
+    unit = max(float(np.std(difference)), 1e-9)
+
+    def loss(parameters):
+        z = parameters[0] * difference / unit + parameters[1]
+        probability = 1 / (1 + np.exp(-np.clip(z, -500, 500)))
+        gradient = probability - target
+        value = np.sum(np.logaddexp(0, z) - target * z)
+        return value, np.array([np.sum(gradient * difference / unit), np.sum(gradient)])
+
+    best = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B").x
+    return float(best[0] / unit), float(best[1])
+
+
+def expected_calibration_error(truth: np.ndarray, probability: np.ndarray, bins: int = 10) -> float:
+    """Mean distance between stated probability and observed share, over bins of equal width, weighted by size."""
+    truth, probability = np.asarray(truth, float), np.asarray(probability, float)
+    place = np.minimum((probability * bins).astype(int), bins - 1)
+    return float(
+        sum(
+            (place == k).mean() * abs(truth[place == k].mean() - probability[place == k].mean())
+            for k in range(bins)
+            if (place == k).any()
+        )
+    )

@@ -1,0 +1,270 @@
+"""Model folders: which network, how its input is made, its weights and how its answer is read.
+
+A folder has the shape of a MONAI bundle: `configs/metadata.json` (with this project's part under the key
+`datscanai`), `models/*.safetensors`, `docs/README.md` (the model card), `LICENSE`. `Resources/Models` holds those
+that ship; `train` writes new ones.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .atlas import FULL_BOX, STRIATUM_BOX, Atlas, embed
+from .errors import DaTscanError
+from .files import atomic_write_bytes
+from .networks import ARCHITECTURES, build_network
+from .resources import resource_path
+from .weights import file_sha256, read_weights, write_weights
+
+DEFAULT_MODEL = "compact-ensemble"
+FORMAT = 1
+_BOXES = {"full": FULL_BOX, "striatum": STRIATUM_BOX}
+_METADATA = Path("configs") / "metadata.json"
+_LARGEST_WEIGHTS = 4 * 2**30  # bytes; the largest published network has 0.94 GB
+SLAB_HALF_THICKNESS = 3  # slices of 2 mm: 12 mm (Wenzel 2019)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """From the normalized scan (lower putamen left) to the network's input.
+
+    Attributes:
+        box: `full`, `striatum` or `slab` (mean of 6 axial slices).
+        striatum_masked: set the hottest-voxels regions of the striatum to the reference level.
+        window: values are clipped to this, in multiples of the reference level.
+        offset, scale: then `(x - offset) / scale`.
+        slab_center: MNI z in mm of the slab's middle, for `slab`.
+    """
+
+    box: str = "full"
+    striatum_masked: bool = False
+    window: tuple[float, float] = (0.0, 6.5)
+    offset: float = 1.0
+    scale: float = 1.0
+    slab_center: float = 4.0
+
+    def apply(self, voxels: np.ndarray, atlas: Atlas) -> np.ndarray:
+        """The input without batch and channel axes, float32.
+
+        Args:
+            voxels: `(91, 109, 91)` normalized, lower putamen left.
+        """
+        if self.striatum_masked:
+            voxels = np.where((atlas.regions >= 1) & (atlas.regions <= 4), np.float32(1), voxels)
+        if self.box == "slab":
+            voxels = voxels[:, :, self._slab()].mean(axis=2)
+        else:
+            voxels = voxels[_BOXES[self.box]]
+        return (np.clip(voxels, *self.window) - np.float32(self.offset)) / np.float32(self.scale)
+
+    def restore(self, relevance: np.ndarray) -> np.ndarray:
+        """A map of the input's shape put back onto the `(91, 109, 91)` grid; a slab's is spread over its slices."""
+        if self.box != "slab":
+            return embed(relevance, _BOXES[self.box])
+        slab = self._slab()
+        thickness = slab.stop - slab.start
+        return embed(
+            np.repeat(relevance[:, :, None] / thickness, thickness, axis=2), (slice(0, 91), slice(0, 109), slab)
+        )
+
+    def _slab(self):
+        middle = round((self.slab_center + 72) / 2)
+        return slice(middle - SLAB_HALF_THICKNESS, middle + SLAB_HALF_THICKNESS)
+
+
+@dataclass(frozen=True)
+class AnswerRule:
+    """How logits become an answer.
+
+    Attributes:
+        slope, intercept: probability = sigmoid(slope * mean logit difference + intercept) (Platt scaling).
+        threshold: probability from which the answer is "reduced".
+        doubt: probabilities between these two are "uncertain"; None for never.
+        heads: output pairs by name; `balanced` always, `sensitive` and `specific` where doubt is voted.
+        sensitive_votes, specific_votes: members needed for "reduced" in each vote (Budenkotte 2024).
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    threshold: float = 0.5
+    doubt: tuple[float, float] | None = None
+    heads: dict[str, tuple[int, int]] | None = None
+    sensitive_votes: int = 2
+    specific_votes: int = 4
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model folder's content, weights not yet read.
+
+    Attributes:
+        name: of the folder.
+        folder: its path.
+        architecture: name of the network.
+        preprocessing: input of the network.
+        rule: reading of the output.
+        weights: `((file, sha256), ...)`, one entry a member of the ensemble.
+        trained_on: one sentence that every result repeats.
+        version: of the model.
+    """
+
+    name: str
+    folder: Path
+    architecture: str
+    preprocessing: Preprocessing
+    rule: AnswerRule
+    weights: tuple[tuple[str, str], ...]
+    trained_on: str
+    version: str
+
+    def load_networks(self) -> list:
+        """The members as `torch.nn.Sequential` in evaluation mode, on the CPU, hashes and shapes checked.
+
+        Raises:
+            DaTscanError: weights that are missing, altered or of another network.
+        """
+        return [self._load(file, digest) for file, digest in self.weights]
+
+    def check_weights(self) -> None:
+        """Check that the weights are those that the metadata names; needs no torch.
+
+        Raises:
+            DaTscanError: weights that are missing, altered or outside the folder.
+        """
+        for file, digest in self.weights:
+            self._checked_path(file, digest)
+
+    def _checked_path(self, file, digest):
+        path = (self.folder / file).resolve()
+        if not path.is_relative_to(self.folder.resolve()):
+            raise DaTscanError(f"{self.name}: the weights {file} lie outside the model's folder: use another model.")
+        if not path.is_file():
+            raise DaTscanError(f"{self.name}: the weights {file} are missing: install the model again.")
+        if path.stat().st_size > _LARGEST_WEIGHTS or file_sha256(path) != digest:
+            raise DaTscanError(
+                f"{self.name}: the weights {file} do not match their checksum: install the model again."
+            )
+        return path
+
+    def _load(self, file, digest):
+        path = self._checked_path(file, digest)
+        network, state = build_network(self.architecture, initialize=False), read_weights(path)
+        expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+        if {key: tuple(value.shape) for key, value in state.items()} != expected:
+            raise DaTscanError(f"{self.name}: the weights {file} are of another network than {self.architecture}.")
+        network.load_state_dict(state, assign=True)
+        return network.eval()
+
+
+def find_model(name_or_folder: str | Path | None = None) -> Model:
+    """A shipped model by name or any model folder; None gives the default model.
+
+    Raises:
+        DaTscanError: neither exists, or the folder is not a model.
+    """
+    name = str(name_or_folder or DEFAULT_MODEL)
+    folder = Path(name)
+    if not folder.is_dir():
+        try:
+            folder = resource_path("Models", name)
+        except FileNotFoundError as error:
+            raise DaTscanError(
+                f"There is no model {Path(name).name!r}: "
+                f"give a model folder or one of {', '.join(shipped_models()) or 'none'}."
+            ) from error
+    return read_model(folder)
+
+
+def shipped_models() -> list[str]:
+    """Names of the models in `Resources/Models`, the default first."""
+    try:
+        folder = resource_path("Models")
+    except FileNotFoundError:
+        return []
+    names = [path.parent.parent.name for path in folder.glob(f"*/{_METADATA.as_posix()}")]
+    return sorted(names, key=lambda name: (name != DEFAULT_MODEL, name))
+
+
+def read_model(folder: Path) -> Model:
+    """Read and check `configs/metadata.json` of a folder."""
+    folder = Path(folder)
+    try:
+        metadata = json.loads((folder / _METADATA).read_text(encoding="utf-8"))
+        own = metadata["datscanai"]
+        if own["format"] != FORMAT:
+            raise DaTscanError(f"{folder.name}: this model needs another version of DaTscanAI.")
+        preprocessing = Preprocessing(**_tuples(own["preprocessing"]))
+        rule = AnswerRule(**_tuples(own["rule"]))
+        weights = tuple((str(entry["file"]), str(entry["sha256"])) for entry in own["weights"])
+        model = Model(
+            folder.resolve().name,
+            folder,
+            own["architecture"],
+            preprocessing,
+            rule,
+            weights,
+            str(own["trained_on"]),
+            str(metadata["version"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DaTscanError(
+            f"{folder.name}: this folder is not a model of DaTscanAI (configs/metadata.json is missing "
+            "or damaged): choose another."
+        ) from error
+    if model.architecture not in ARCHITECTURES or preprocessing.box not in (*_BOXES, "slab") or not weights:
+        raise DaTscanError(f"{folder.name}: this model needs another version of DaTscanAI.")
+    return model
+
+
+def _tuples(options):
+    """JSON's lists as the tuples of the data classes."""
+    return {
+        key: tuple(value)
+        if isinstance(value, list)
+        else {name: tuple(pair) for name, pair in value.items()}
+        if isinstance(value, dict)
+        else value
+        for key, value in options.items()
+    }
+
+
+def write_model(
+    folder: Path,
+    architecture: str,
+    networks: list,
+    preprocessing: Preprocessing,
+    rule: AnswerRule,
+    trained_on: str,
+    metadata: dict | None = None,
+    card: str | None = None,
+) -> Model:
+    """Write a model folder that `find_model` and `--model` take.
+
+    Args:
+        networks: members of the ensemble.
+        metadata: entries of MONAI's metadata to add (version, changelog, eval_metrics, ...).
+        card: text of docs/README.md.
+    """
+    folder = Path(folder)
+    for part in ("configs", "models", "docs"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    weights = []
+    for number, network in enumerate(networks):
+        file = f"models/member_{number}.safetensors"
+        write_weights(folder / file, network.state_dict())
+        weights.append({"file": file, "sha256": file_sha256(folder / file)})
+    own = {
+        "format": FORMAT,
+        "architecture": architecture,
+        "preprocessing": asdict(preprocessing),
+        "rule": asdict(rule),
+        "weights": weights,
+        "trained_on": trained_on,
+    }
+    content = {"version": "0.1.0", **(metadata or {}), "datscanai": own}
+    atomic_write_bytes(folder / _METADATA, (json.dumps(content, indent=2) + "\n").encode())
+    if card:
+        atomic_write_bytes(folder / "docs" / "README.md", card.encode())
+    return read_model(folder)

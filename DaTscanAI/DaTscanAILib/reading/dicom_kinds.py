@@ -1,0 +1,147 @@
+"""Which DICOM objects are reconstructions of a SPECT, and one sentence for each of the others."""
+
+import re
+
+import numpy as np
+
+from ..errors import DaTscanError
+from .dicom_header import compressed, numbers, own_numbers, text, texts
+
+_NM_CLASSES = ("1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.5")
+_CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
+_REPORT_CLASS = "1.2.840.10008.5.1.4.1.1.88."
+_DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
+# ST is the retired modality of SPECT; OT is what some workstations give to what they derive.
+_MODALITIES = ("NM", "ST", "OT")
+_MODALITY_NAMES = {"PT": "a PET image", "CT": "a CT image", "MR": "an MR image"}
+_RECONSTRUCTION = "RECON TOMO"
+_PROJECTIONS = "holds projections, not a reconstruction: use the `reconstruct` command first."
+_PLANAR = "is a planar image, not a reconstruction: give the tomographic reconstruction (RECON TOMO)."
+_GATED = "is a gated reconstruction: give the one that is not gated."
+_KINDS = {
+    "TOMO": _PROJECTIONS,
+    "GATED TOMO": _PROJECTIONS,
+    "RECON GATED TOMO": _GATED,
+    "STATIC": _PLANAR,
+    "WHOLE BODY": _PLANAR,
+    "DYNAMIC": _PLANAR,
+    "GATED": _PLANAR,
+}
+# Elements of group 0054 that the Frame Increment Pointer names where the Image Type is silent.
+_POINTERS = {
+    0x0050: _PROJECTIONS,
+    0x0090: _PROJECTIONS,
+    0x0070: _GATED,
+    0x0060: _GATED,
+    0x0030: _PLANAR,
+    0x0100: _PLANAR,
+}
+_SLICE_VECTOR = 0x00540080
+_STACKS = {
+    "EnergyWindowVector": "energy windows",
+    "DetectorVector": "detectors",
+    "TimeSlotVector": "time slots",
+    "PhaseVector": "phases",
+}
+_READABLE_SYNTAXES = (
+    "1.2.840.10008.1.2",
+    "1.2.840.10008.1.2.1",
+    "1.2.840.10008.1.2.2",
+    "1.2.840.10008.1.2.5",  # RLE Lossless
+    "",  # no file meta information, so nothing is compressed
+)
+
+
+def check_kind(dataset, name: str) -> None:
+    """Refuse every DICOM object but a reconstructed SPECT, from its header alone.
+
+    Args:
+        dataset: of pydicom, with or without pixel data.
+        name: for the error sentences.
+
+    Raises:
+        DaTscanError: what it is instead, and what to give.
+    """
+    _check_object(dataset, name)
+    _check_modality(dataset, name)
+    _check_image_type(dataset, name)
+    _check_stacks(dataset, name)
+    _check_pixels(dataset, name)
+
+
+def _check_object(dataset, name):
+    sop_class = text(dataset, "SOPClassUID")
+    if _DIRECTORY_CLASS in (sop_class, text(dataset.file_meta, "MediaStorageSOPClassUID")):
+        raise DaTscanError(f"{name} is an index of a medium (DICOMDIR), not a scan: give the folder.")
+    if sop_class.startswith(_REPORT_CLASS) or text(dataset, "Modality") == "SR":
+        raise DaTscanError(f"{name} is a structured report, not a scan: give the reconstruction.")
+    if own_numbers(dataset, "Rows", 1) is None or own_numbers(dataset, "Columns", 1) is None:
+        raise DaTscanError(f"{name} is a DICOM object without an image: give the reconstruction.")
+
+
+def _check_modality(dataset, name):
+    modality = text(dataset, "Modality")
+    if modality in _MODALITY_NAMES:
+        raise DaTscanError(
+            f"{name} is {_MODALITY_NAMES[modality]}, not SPECT: give the reconstruction (modality NM)."
+        )
+    if modality not in _MODALITIES or (modality == "OT" and _kind(dataset) != _RECONSTRUCTION):
+        shown = modality if re.fullmatch("[A-Z]{1,16}", modality) else "unknown"
+        raise DaTscanError(f"{name} is of modality {shown}, not SPECT: give the reconstruction (modality NM).")
+
+
+def _check_image_type(dataset, name):
+    image_type = texts(dataset, "ImageType")
+    if "TRANSMISSION" in image_type:
+        raise DaTscanError(f"{name} is a transmission image (attenuation map): give the emission reconstruction.")
+    kind = _kind(dataset)
+    if kind in _KINDS:
+        raise DaTscanError(f"{name} {_KINDS[kind]}")
+    if kind == _RECONSTRUCTION:
+        return
+    pointers = _frame_increment_pointers(dataset)
+    for pointer in pointers:
+        if pointer >> 16 == 0x0054 and pointer & 0xFFFF in _POINTERS:
+            raise DaTscanError(f"{name} {_POINTERS[pointer & 0xFFFF]}")
+    oriented = numbers(dataset, "ImageOrientationPatient", 6) is not None
+    if not oriented and text(dataset, "SOPClassUID").startswith(_CAPTURE_CLASS):
+        raise DaTscanError(f"{name} is a screen capture without slice positions: give the reconstruction itself.")
+    if not oriented and _SLICE_VECTOR not in pointers:
+        raise DaTscanError(f"{name} {_PLANAR}")
+
+
+def _check_stacks(dataset, name):
+    for keyword, what in _STACKS.items():
+        values = own_numbers(dataset, keyword)
+        if values is not None and len(np.unique(values)) > 1:
+            raise DaTscanError(f"{name} holds a stack of slices for each of several {what}: export a single one.")
+
+
+def _check_pixels(dataset, name):
+    from pydicom.uid import UID
+
+    syntax = text(dataset.file_meta, "TransferSyntaxUID")
+    if syntax not in _READABLE_SYNTAXES:
+        raise compressed(name, UID(syntax).name if re.fullmatch("[0-9.]+", syntax) else "unknown transfer syntax")
+    samples = own_numbers(dataset, "SamplesPerPixel", 1)
+    color = text(dataset, "PhotometricInterpretation") == "PALETTE COLOR" and not is_nuclear(dataset)
+    if color or (samples is not None and samples[0] != 1):
+        raise DaTscanError(f"{name} is a color image: give the reconstruction itself.")
+
+
+def is_nuclear(dataset) -> bool:
+    """Whether it is of the nuclear-medicine storage class, whose palette is for display only."""
+    return text(dataset, "SOPClassUID") in _NM_CLASSES
+
+
+def _kind(dataset):
+    image_type = texts(dataset, "ImageType")
+    return image_type[2].upper() if len(image_type) > 2 else ""
+
+
+def _frame_increment_pointers(dataset):
+    try:
+        value = dataset.get("FrameIncrementPointer")
+        return [int(tag) for tag in (value if hasattr(value, "__iter__") else [value])]
+    except Exception:
+        return []

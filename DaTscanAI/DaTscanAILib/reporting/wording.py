@@ -1,0 +1,152 @@
+"""The words and numbers of a result as the pictures and the report print them."""
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+RESEARCH_STATEMENT = "Research use only. Not a medical device. Default weights were trained on simulated scans."
+ORIENTATION_STATEMENT = "Radiological view: the patient's right (R) is on the left of axial and coronal slices."
+NOT_AVAILABLE = "not available"
+
+# The colors of the answers are those of the relevance map: orange argues for reduced, blue for normal.
+ANSWER_COLORS = {"reduced": (214, 96, 0), "normal": (0, 112, 200), "uncertain": (120, 120, 120)}
+WARNING_COLOR = (208, 24, 40)
+
+_MEANINGS = {
+    "normal": "The striatal uptake is classified as normal.",
+    "reduced": "The striatal uptake is classified as reduced.",
+    "uncertain": "The model is not sure enough: its networks disagree, or their probability is too close to "
+    "the middle. No answer is given; the scan has to be judged without one.",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The classification in words.
+
+    Attributes:
+        heading: one or two words: Normal, Reduced, Uncertain, Not classified.
+        meaning: a sentence or two.
+        probability: "Probability of reduced uptake: 97 %".
+        votes: how many networks vote for reduced, by their cut; empty where that is not known.
+        model: name of the model, or "not available".
+        color: RGB that stands for the answer.
+    """
+
+    heading: str
+    meaning: str
+    probability: str
+    votes: str
+    model: str
+    color: tuple[int, int, int]
+
+
+def answer_of(result: dict) -> Answer:
+    """The classification of a `result.json` dictionary, complete or not."""
+    label = value_of(result, "classification", "label")
+    probability = percent(value_of(result, "classification", "probability_reduced"))
+    return Answer(
+        heading=str(label).capitalize() if label else "Not classified",
+        meaning=_MEANINGS.get(label) or str(value_of(result, "error") or "The scan has not been classified."),
+        probability=f"Probability of reduced uptake: {probability}",
+        votes=_votes(value_of(result, "classification")),
+        model=str(value_of(result, "classification", "model") or NOT_AVAILABLE),
+        color=ANSWER_COLORS.get(label, ANSWER_COLORS["uncertain"]),
+    )
+
+
+def registration_alarm(result: dict) -> str | None:
+    """The sentence about a registration that was not accepted; None if it was, or nothing is known of it."""
+    if value_of(result, "registration", "accepted") is not False:
+        return None
+    quality = number(value_of(result, "registration", "quality"))
+    return (
+        f"The registration to the template was NOT accepted (quality {quality}): "
+        "positions, SBR values and relevance must not be relied on."
+    )
+
+
+def registration_of(result: dict) -> str:
+    """The registration's quality and whether it was accepted, in a sentence."""
+    quality = number(value_of(result, "registration", "quality"))
+    accepted = value_of(result, "registration", "accepted")
+    verdict = {True: "accepted", False: "NOT accepted"}.get(accepted, f"acceptance {NOT_AVAILABLE}")
+    by_hand = ", given by hand" if value_of(result, "registration", "manual") else ""
+    return f"Registration to the template: quality {quality} (0 to 1), {verdict}{by_hand}."
+
+
+def explanation_of(result: dict) -> str:
+    """The relevance of the ipsilateral putamen and whether it fits the answer, in words."""
+    relevance = value_of(result, "explanation", "ipsilateral_putamen_relevance")
+    if relevance is None:
+        return "Explanation: not available."
+    sign = "argues for reduced" if relevance > 0 else "argues for normal" if relevance < 0 else "argues for neither"
+    compared = "probability" if value_of(result, "classification", "label") == "uncertain" else "answer"
+    consistency = {
+        True: f"consistent with the {compared}.",
+        False: f"NOT consistent with the {compared}: this scan needs a second look.",
+    }.get(value_of(result, "explanation", "consistent"), f"not compared with the {compared}.")
+    side = value_of(result, "quantification", "lower_putamen")
+    putamen = f"the putamen with the lower uptake ({side})" if side else "the putamen with the lower uptake"
+    return f"Explanation: {putamen} {sign} (relevance {relevance:+.2g}); {consistency}"
+
+
+def value_of(data: dict, *keys: str):
+    """The value at a path of keys, or None where any of them is missing or null."""
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def number(value: float | None, digits: int = 2, signed: bool = False) -> str:
+    """A number with fixed digits, "not available" for None."""
+    if value is None:
+        return NOT_AVAILABLE
+    value = round(float(value), digits) + 0.0  # no "-0.00"
+    return f"{value:{'+' if signed and value else ''}.{digits}f}"
+
+
+def percent(probability: float | None) -> str:
+    """A probability in whole percent, never rounded to certainty."""
+    if probability is None:
+        return NOT_AVAILABLE
+    if probability < 0.01:
+        return "below 1 %"
+    if probability > 0.99:
+        return "above 99 %"
+    return f"{100 * probability:.0f} %"
+
+
+def transliterate(text: str, known: Callable[[str], bool]) -> str:
+    """One line of text with only known characters: others lose their accents or become question marks."""
+    return "".join(_known_character(character, known) for character in " ".join(str(text).split()))
+
+
+def shorten(text: str, width: float, measure: Callable[[str], float]) -> str:
+    """The text, cut in its middle with "..." if it is wider than `width`: ends of names tell cases apart."""
+    if measure(text) <= width:
+        return text
+    fits, too_long = 0, len(text)
+    while too_long - fits > 1:
+        keep = (fits + too_long) // 2
+        fits, too_long = (keep, too_long) if measure(_without_middle(text, keep)) <= width else (fits, keep)
+    return _without_middle(text, fits)
+
+
+def _votes(classification):
+    votes, members = value_of(classification, "votes_for_reduced"), value_of(classification, "members")
+    if not votes or not members:
+        return ""
+    counts = ", ".join(f"{cut} {count}" for cut, count in votes.items())
+    return f"Votes for reduced of {members} networks: {counts}."
+
+
+def _without_middle(text, keep):
+    return text[: keep - keep // 2] + "..." + text[len(text) - keep // 2 :]
+
+
+def _known_character(character, known):
+    if known(character):
+        return character
+    plain = "".join(part for part in unicodedata.normalize("NFKD", character) if known(part))
+    return plain or ("" if unicodedata.category(character) in ("Mn", "Cf", "Cc", "Me") else "?")
