@@ -75,7 +75,8 @@ def run_engine(
     loader = _loader(sets.training, plan, shuffle=True, seed=seed)
     steps = len(loader) * plan.epochs
     rate = rate or (lambda share: 0.5 * (1 + np.cos(np.pi * share)) if plan.decay else 1.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(min(step / steps, 1)))
+    # Plain numbers: a checkpoint with numpy's would not be read back as weights only.
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: float(rate(min(step / steps, 1))))
     loss = head_losses(plan, device)
     trainer = SupervisedTrainer(
         device=torch.device(device),
@@ -88,14 +89,15 @@ def run_engine(
         prepare_batch=_prepare_batch,
     )
     trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: schedule.step())
-    best = _Best(folder, network, optimizer, schedule, trainer, loader)
+    best = _Best(folder, network, optimizer, schedule, trainer)
     best.resume()
 
     @trainer.on(Events.EPOCH_STARTED)
     def reseed():
-        # Dropout depends on the epoch's number alone, and the checkpoint keeps the state of the generator that
-        # orders the scans, so that a resumed run is the undisturbed one.
+        # Dropout and the order of the scans depend on the epoch's number alone, so that a resumed run is the
+        # undisturbed one.
         torch.manual_seed(seed + 100_003 * trainer.state.epoch)
+        loader.sampler.set_epoch(trainer.state.epoch)
 
     @trainer.on(Events.EPOCH_COMPLETED)
     def validate():
@@ -152,27 +154,22 @@ def validation_loss(network, images, plan, loss, device) -> float:
     network.eval()
     total = 0.0
     with torch.inference_mode():
-        for inputs, labels in _loader(images, plan, shuffle=False, seed=0):
+        for inputs, labels in _loader(images, plan):
             total += float(loss(network(inputs.to(device)), labels.to(device))) * len(labels)
     network.train()
     return total / len(images)
 
 
-def _loader(images, plan, shuffle, seed):
+def _loader(images, plan, shuffle=False, seed=0):
+    """Batches of a set; a shuffled one is shared out among the processes and ordered anew by `sampler.set_epoch`."""
     import ignite.distributed as idist
     import torch
 
-    generator = torch.Generator().manual_seed(seed)
-    if idist.get_world_size() > 1 and shuffle:
-        return idist.auto_dataloader(
-            images, batch_size=plan.batch_size * idist.get_world_size(), shuffle=True, drop_last=True
-        )
+    sampler = None
+    if shuffle:
+        sampler = torch.utils.data.DistributedSampler(images, idist.get_world_size(), idist.get_rank(), seed=seed)
     return torch.utils.data.DataLoader(
-        images,
-        plan.batch_size,
-        shuffle=shuffle,
-        generator=generator,
-        drop_last=shuffle and len(images) > plan.batch_size,
+        images, plan.batch_size, sampler=sampler, drop_last=shuffle and len(images) > plan.batch_size
     )
 
 
@@ -184,11 +181,10 @@ def _prepare_batch(batch, device, non_blocking, **_):
 class _Best:
     """Keeps the best weights and writes a checkpoint after every epoch."""
 
-    def __init__(self, folder, network, optimizer, schedule, trainer, loader):
+    def __init__(self, folder, network, optimizer, schedule, trainer):
         self.file = folder / "checkpoint.pt"
         self.curve_file = folder / "learning_curve.json"
         self.network, self.optimizer, self.schedule, self.trainer = network, optimizer, schedule, trainer
-        self.generator = loader.generator
         self.lowest, self.state, self.curve = np.inf, None, []
 
     def waited(self, patience):
@@ -216,8 +212,6 @@ class _Best:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.schedule.load_state_dict(saved["schedule"])
         self.lowest, self.state, self.curve = saved["lowest"], saved["best"], saved["curve"]
-        if self.generator is not None and saved.get("order") is not None:
-            self.generator.set_state(saved["order"])
         self.trainer.load_state_dict(saved["trainer"])
 
     def consider(self, validation_loss):
@@ -251,7 +245,6 @@ class _Best:
                 "lowest": self.lowest,
                 "best": self.state,
                 "curve": self.curve,
-                "order": None if self.generator is None else self.generator.get_state(),
             },
             temporary,
         )

@@ -55,7 +55,7 @@ class Plan:
     weight_decay: float = 0.0
     decay: bool = False
     copies: int = 0
-    validation_share: float = 0.15
+    validation_share: float = 0.10
     smooth_validation: bool = False
     heads: tuple[tuple[str, int, int], ...] = (("balanced", 0, 1),)
     head_weights: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
@@ -66,7 +66,7 @@ PLANS = {
     "compact": Plan(
         "compact",
         members=5,
-        epochs=5,
+        epochs=4,
         batch_size=16,
         learning_rate=1e-3,
         weight_decay=1e-3,
@@ -80,7 +80,7 @@ PLANS = {
         "wenzel2019",
         Preprocessing(box="slab"),
         members=1,
-        epochs=6,
+        epochs=4,
         batch_size=16,
         learning_rate=3e-4,
         decay=True,
