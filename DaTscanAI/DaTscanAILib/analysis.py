@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -14,6 +14,7 @@ from .atlas import VOXEL_VOLUME_ML, Atlas, load_atlas
 from .classification import Classification, Classifier
 from .errors import DaTscanError
 from .models import find_model
+from .normal_values import normal_values
 from .quantification import (
     HOTTEST_VOLUME_ML,
     REFERENCE_PERCENTILE,
@@ -27,12 +28,15 @@ from .quantification import (
     normalize,
     quantify,
 )
+from .reading.scan_checks import display_name
 from .registration import Registration, manual_registration, register
 from .scan import Scan
 from .version import VERSION
 
 RESEARCH_USE = "Research use only. Not a medical device."
 STAGES = ("registration", "quantification", "classification")
+
+_version_of = lru_cache(version)  # reading a package's metadata takes milliseconds for each scan
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ class Analyzer:
         """
         run = _Run(scan, case, Stopwatch(progress), self.atlas)
         run.register(scanner_from_mni)
-        error = run.quantify(method) or run.refusal() or torch_problem(scan.path.name)
+        error = run.quantify(method) or run.refusal() or torch_problem(display_name(scan.path))
         if error:
             return run.finished(error)
         normalized, quantification = run.normalized, run.quantification
@@ -207,19 +211,26 @@ class _Run:
                 if method is not None and method != Method():
                     shown = quantify_with(method, self.quantification, self.normalized, self.atlas)
         except DaTscanError as error:
-            return f"{self.scan.path.name}: {error}"
+            return f"{display_name(self.scan.path)}: {error}"
         self.result["quantification"] = describe_quantification(shown)
+        if shown is self.quantification:  # another method has other normal values
+            self.result["quantification"]["normal_values"] = normal_values(self.scan.patient.age)
         self.result["warnings"] += shown.warnings
         return None
 
     def refusal(self) -> str | None:
         """Why the scan is not to be classified."""
-        if self.registration.accepted:
-            return None
-        return (
-            f"{self.scan.path.name}: the registration to the FP-CIT template was not accepted (quality "
-            f"{self.registration.quality:.2f}): check that this is a DAT scan, or give a transform by hand."
-        )
+        if not self.registration.accepted:
+            return (
+                f"{display_name(self.scan.path)}: the registration to the FP-CIT template was not accepted (quality "
+                f"{self.registration.quality:.2f}): check that this is a DAT scan, or give a transform by hand."
+            )
+        if None in self.quantification.sbr.values():  # the zeros outside would pass for lost uptake
+            return (
+                f"{display_name(self.scan.path)}: the field of view cuts the striatum, so there is no answer: give "
+                "the whole reconstruction."
+            )
+        return None
 
     def finished(self, error, relevance=None) -> Analysis:
         self.result["error"] = error
@@ -301,7 +312,7 @@ def describe_scan(scan: Scan) -> dict:
     """What is known of scan, patient and camera, nothing that identifies."""
     return {
         "scan": {
-            "file": scan.path.name,
+            "file": display_name(scan.path),
             "format": scan.format,
             "shape": list(scan.voxels.shape),
             "affine_ras": np.round(scan.affine, 6).tolist(),
@@ -378,7 +389,7 @@ def software_versions() -> dict[str, str]:
     versions = {"datscanai": VERSION, "python": platform.python_version()}
     for package in ("numpy", "scipy", "SimpleITK", "torch", "pydicom"):
         try:
-            versions[package.lower()] = version(package)
+            versions[package.lower()] = _version_of(package)
         except PackageNotFoundError:
             continue
     return versions

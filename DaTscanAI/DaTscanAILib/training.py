@@ -66,7 +66,7 @@ PLANS = {
     "compact": Plan(
         "compact",
         members=5,
-        epochs=4,
+        epochs=3,
         batch_size=16,
         learning_rate=1e-3,
         weight_decay=1e-3,

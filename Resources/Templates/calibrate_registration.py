@@ -123,7 +123,7 @@ def main():
 
 
 def calibrate_tracer(kinds, error, fits, groups):
-    """Linear model of the components that tells blood flow and glucose from DAT, and its score by cross-validation."""
+    """Linear model of the components that tells blood flow and glucose from DAT, and its cross-validated score."""
     size = max(fit.coefficients.size for fit in fits)
     patterns = np.array(
         [np.clip(fit.coefficients, -10, 10) if fit.coefficients.size == size else np.zeros(size) for fit in fits]
