@@ -35,6 +35,8 @@ def main(arguments):
 
 
 def run_tests(python, arguments, environment):
+    """ruff, then pytest: without arguments everything, on all cores (a file's tests share their fixtures)."""
+    arguments = arguments or ["-n", "auto", "--dist", "loadfile"]
     for check in (["check"], ["format", "--check"]):
         status = subprocess.run([python, "-m", "ruff", *check, str(ROOT)], env=environment).returncode
         if status:

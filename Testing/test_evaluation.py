@@ -9,7 +9,7 @@ import pytest
 from DaTscanAILib import evaluation
 from DaTscanAILib.batch import Options, Outcome
 from DaTscanAILib.errors import DaTscanError
-from DaTscanAILib.evaluation import Answers, describe, evaluate, summarize
+from DaTscanAILib.evaluation import Answers, describe, evaluate, grouped, summarize
 from DaTscanAILib.results import table_row
 
 # truth, probability of reduced, answer, site: one error that was doubted, one that was not, one right but doubted.
@@ -47,6 +47,12 @@ def test_counts_by_hand():
 def test_a_group_without_errors_has_no_share_of_caught_ones():
     found = answers()
     assert summarize(found.select(found.names == "a"))["errors_caught_as_uncertain"] is None
+
+
+def test_a_column_of_numbers_is_grouped_by_tenths():
+    assert set(grouped([f"{k / 100:.2f}" for k in range(30)])) == {"0.0", "0.1", "0.2", "0.3"}
+    assert set(grouped([f"site {k}" for k in range(30)])) == {f"site {k}" for k in range(30)}
+    assert set(grouped(["0.25", "0.31"])) == {"0.25", "0.31"}
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Training on synthetic brains: what it learns, writes, and takes up again after an interruption."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -16,9 +17,9 @@ from DaTscanAILib.errors import DaTscanError
 from DaTscanAILib.inputs import collect_cases
 from DaTscanAILib.models import find_model
 from DaTscanAILib.preparation import prepare_cases
-from DaTscanAILib.training import PLANS, split, train
+from DaTscanAILib.training import PLANS, best_members, split, train
 
-PLAN = replace(PLANS["compact"], members=2, epochs=2, copies=2, batch_size=4)
+PLAN = replace(PLANS["compact"], members=2, spares=0, epochs=2, copies=2, batch_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,15 @@ def test_an_interrupted_training_ends_like_an_undisturbed_one(cohort, trained, t
 def test_members_differ(trained):
     first, second = (network.state_dict() for network in trained.load_networks())
     assert not torch.equal(first["1.weight"], second["1.weight"])
+
+
+def test_the_members_that_learned_least_are_the_spare_ones(tmp_path):
+    for number, losses in enumerate([(0.4, 0.2), (0.9, 0.7), (0.3, 0.5)]):
+        (tmp_path / f"member_{number}").mkdir()
+        curve = [{"epoch": k + 1, "validation_loss": loss} for k, loss in enumerate(losses)]
+        (tmp_path / f"member_{number}" / "learning_curve.json").write_text(json.dumps(curve))
+    assert best_members(replace(PLAN, members=2, spares=1), tmp_path) == [0, 2]
+    assert best_members(replace(PLAN, members=3, spares=0), tmp_path) == [0, 1, 2]
 
 
 def test_the_split_is_stratified_and_disjoint(cohort, tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from .metrics import classification_metrics, expected_calibration_error, roc_auc
 from .version import VERSION
 
 THRESHOLD = 0.5
+MOST_GROUPS = 20
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def collect_answers(cases, outcomes, columns) -> Answers:
     """The answered cases; those that failed are left out."""
     pairs = [(case, outcome.row) for case, outcome in zip(cases, outcomes, strict=True) if not outcome.failed]
     groups = {
-        column: np.array([(case.site if column == "site" else case.other.get(column)) or "" for case, _ in pairs])
+        column: grouped([(case.site if column == "site" else case.other.get(column)) or "" for case, _ in pairs])
         for column in columns
     }
     return Answers(
@@ -108,6 +110,14 @@ def collect_answers(cases, outcomes, columns) -> Answers:
         np.array([row["label"] for _, row in pairs]),
         groups,
     )
+
+
+def grouped(values: list[str]) -> np.ndarray:
+    """Values of a column as the names of groups; numbers of more than `MOST_GROUPS` kinds are rounded to a tenth."""
+    if len(set(values)) > MOST_GROUPS:
+        with suppress(ValueError):
+            return np.array([f"{float(value):.1f}" for value in values])
+    return np.array(values)
 
 
 def summarize(answers: Answers) -> dict:
