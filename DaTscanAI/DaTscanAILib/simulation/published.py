@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 _LANGE = "Lange 2014, PLoS ONE 9:e108328, table 2"
-_MAP = "mean map of 174 healthy persons (Dukart; netneurolab/hansen_receptors), 5-mm spheres over occipital cortex"
+_MAP = "mean map of 174 healthy persons (Dukart, in netneurolab/hansen_receptors), measured by us in the same spheres"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,14 @@ class Published:
     remark: str = ""
 
 
+_INSULA = "theirs is a cluster of the insula, ours its outline without the large striatal regions"
+_CORRECTION_NAMES = {
+    "none": "no correction of attenuation",
+    "map": "corrected by an attenuation map",
+    "chang": "corrected by Chang's method",
+}
+
+
 def _lange_rows():
     """(mean, standard deviation) without correction, with CT-based correction, with Chang's; n = 22 and 40."""
     table = {
@@ -44,12 +52,13 @@ def _lange_rows():
     for (nucleus, label), columns in table.items():
         for correction, (value, spread) in zip(("none", "map", "chang"), columns, strict=True):
             yield Published(
-                f"SBR by hottest voxels, lower side, {label} scans",
-                f"{nucleus}, attenuation correction: {correction}",
+                f"SBR of the lower side, {label} scans",
+                f"{nucleus}, {_CORRECTION_NAMES[correction]}",
                 f"sbr_{nucleus}_{label}_{correction}",
                 _LANGE,
                 value,
                 spread,
+                remark="the simulator's is with scatter correction" if correction == "map" else "",
             )
 
 
@@ -68,32 +77,42 @@ def _lange_shapes():
                 _LANGE,
                 value,
                 spread,
+                remark="their regions are not ours, see below" if measure == "ratio" else "",
             )
 
 
 def _healthy_map():
     table = {
-        "caudate": (2.2, 2.3),
-        "anterior putamen": (2.6, 3.0),
-        "posterior putamen": (2.0, 2.1),
-        "accumbens": (2.9, 2.9),
-        "pallidum": (2.5, 2.5),
-        "amygdala": (1.5, 1.5),
-        "hippocampus": (1.4, 1.4),
-        "midbrain": (1.35, 1.35),
-        "thalamus": (1.2, 1.3),
-        "insula": (1.23, 1.23),
-        "pons": (1.16, 1.16),
+        "anterior putamen": 2.88,
+        "posterior putamen": 2.17,
+        "caudate": 2.76,
+        "accumbens": 2.85,
+        "pallidum": 2.90,
+        "insula": 1.53,
+        "amygdala": 1.62,
+        "hippocampus": 1.59,
+        "midbrain": 1.45,
+        "thalamus": 1.40,
+        "pons": 1.27,
     }
-    for region, limits in table.items():
+    striatal = (*list(table)[:5], "insula")
+    smoother = "in or beside the striatum, where the mean of many persons is smoother than a scan"
+    for region, value in table.items():
         yield Published(
             "Uptake of healthy brains over occipital cortex, attenuation corrected",
             region,
             f"uptake_{region.replace(' ', '_')}",
             _MAP,
-            limits=limits,
-            remark="the map was normalized and averaged by other software; the spheres' places are ours",
+            value,
+            remark=smoother if region in striatal else "",
         )
+    yield Published(
+        "Uptake of healthy brains over occipital cortex, attenuation corrected",
+        "caudate/putamen ratio of SBR by hottest voxels, mean of both sides",
+        "sides_ratio",
+        _MAP,
+        0.94,
+    )
 
 
 PUBLISHED = (
@@ -127,6 +146,13 @@ PUBLISHED = (
         "chang_gain_putamen",
         "Lange 2014 (1.22); European data base, attenuation correction alone (1.155 phantom, 1.165 healthy)",
         limits=(1.155, 1.22),
+    ),
+    Published(
+        "Effect of corrections",
+        "putamen SBR with attenuation and scatter corrected over neither, different normal scans",
+        "map_over_none_putamen",
+        "European data base, both corrections (1.39 phantom, 1.48 healthy)",
+        limits=(1.39, 1.48),
     ),
     Published(
         "Recovery",
@@ -184,7 +210,7 @@ PUBLISHED = (
         "auc_insula",
         "Nazari 2021, Sci Rep: 0.621 test, 0.668 training",
         limits=(0.621, 0.668),
-        remark="theirs is a cluster of the insula, ours its whole outline",
+        remark=_INSULA,
     ),
     Published(
         "Extrastriatal binding",
@@ -192,7 +218,7 @@ PUBLISHED = (
         "correlation_insula",
         "Nazari 2021, Sci Rep",
         0.331,
-        remark="theirs is a cluster of the insula, ours its whole outline",
+        remark=_INSULA,
     ),
     *_healthy_map(),
 )
