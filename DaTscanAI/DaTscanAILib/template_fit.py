@@ -31,7 +31,7 @@ _PRIOR_PRECISION = np.array([0, 0, 0, *[np.deg2rad(15) ** -2] * 3, *[0.05**-2] *
 # first: components would let a scan far from its place be explained as an unusual one.
 LEVELS = ((20.0, 10, 0, 4), (9.0, 6, 12, 4), (0.0, 8, None, 1))
 _POINTS_PER_DATUM = 5.0  # smoothing makes neighboring points repeat each other: so many count as one
-
+_ABOVE_DIAGONAL = np.triu_indices(3, 1)
 
 _LOST = 0.05  # share of points inside the scan under which a fit has left it
 _LOST_FEATURES = {
@@ -98,7 +98,7 @@ def read_template(path: Path) -> Template:
 def affine_from_parameters(parameters: np.ndarray) -> np.ndarray:
     """4x4 `scanner_from_mni` = translation, turn, shear, zoom about `CENTER`."""
     turn, shear = _rotation(parameters[3:6]), np.eye(3)
-    shear[np.triu_indices(3, 1)] = parameters[9:12]
+    shear[_ABOVE_DIAGONAL] = parameters[9:12]
     matrix = np.eye(4)
     matrix[:3, :3] = turn @ shear @ np.diag(np.exp(parameters[6:9]))
     matrix[:3, 3] = parameters[:3] - matrix[:3, :3] @ CENTER

@@ -1,0 +1,125 @@
+"""Relevance maps beside zennit: time of one thread, agreement with zennit in float64, peak memory."""
+
+from contextlib import ExitStack
+
+from ..models import find_model
+from ..relevance import RelevancePropagator
+from .child import TUNED_ALLOCATOR, environment, in_child
+from .goals import Findings, Measured
+from .machine import is_installed
+from .memory import peak_growth
+from .settings import Settings
+from .timing import middle, take_turns
+from .workloads import contrast_of, load_image, load_networks, twin
+from .zennit_peer import zennit_propagator, zennit_relevance
+
+NORM = "L2 norm of the difference from zennit in float64, by the relevance at the logits"
+
+
+def run(settings: Settings) -> Findings:
+    """The published network of 236 million parameters, then the default model."""
+    peer = is_installed("zennit")
+    large, model = settings.large_network, {"model": str(find_model(settings.model).folder.resolve())}
+    repetitions = settings.repetitions
+    times, errors = _compare(large, TUNED_ALLOCATOR, repetitions, peer)
+    of_model, errors_of_model = _compare(model, TUNED_ALLOCATOR, 3 * repetitions, peer)
+    return Findings(
+        {
+            "relevance_full_time": times,
+            "relevance_full_time_default": _compare(large, {}, repetitions, peer)[0],
+            "relevance_full_error": errors,
+            "relevance_full_memory": _memory(large, peer),
+            "relevance_full_forwards": _in_forwards(times),
+            "relevance_default_time": of_model,
+            "relevance_default_error": errors_of_model,
+        }
+    )
+
+
+def _compare(source, allocator, repetitions, peer):
+    """Measured times and measured differences from the exact map."""
+    variables = environment(threads=1, **allocator)
+    found = in_child(compare_maps, variables, source=source, repetitions=repetitions, peer=peer)
+    seconds, errors = found["seconds"], found["errors"]
+    note = "" if peer else "peer not installed"
+    times = Measured(middle(seconds["ours"]), middle(seconds.get("peer", [])), note, seconds)
+    return times, Measured(errors.get("ours"), errors.get("peer"), note or NORM)
+
+
+def _in_forwards(times):
+    """Ours and the peer's as multiples of the network's plain way forward."""
+    forward = middle(times.repetitions["forward"])
+    peer = times.peer / forward if times.peer else None
+    return Measured(times.ours / forward, peer, f"a forward pass takes {1000 * forward:.0f} ms")
+
+
+def _memory(source, peer):
+    ours, theirs = (
+        in_child(memory_of_map, environment(threads=1), source=source, engine=engine)
+        for engine in ("ours", "zennit" if peer else "none")
+    )
+    note = "" if peer else "peer not installed"
+    return Measured(ours, theirs, "this system does not tell the memory of a process" if ours is None else note)
+
+
+def compare_maps(source: dict, repetitions: int, peer: bool) -> dict[str, dict]:
+    """`seconds` of `time_maps` and, if the peer is wanted, `errors` of `errors_of_maps`, for the same networks."""
+    image, networks = load_image(source), load_networks(source)
+    seconds = time_maps(image, networks, repetitions, peer)
+    return {"seconds": seconds, "errors": errors_of_maps(image, networks) if peer else {}}
+
+
+def time_maps(image, networks: list, repetitions: int, peer: bool) -> dict[str, list[float]]:
+    """Seconds of `ours`, of the plain way `forward` and, if wanted, of the `peer`, for all networks together."""
+    import torch
+
+    propagators = [RelevancePropagator(network) for network in networks]
+
+    def forward():
+        with torch.inference_mode():
+            return [network(image) for network in networks]
+
+    tasks = {"ours": lambda: [propagator.propagate(image) for propagator in propagators], "forward": forward}
+    with ExitStack() as stack:
+        if not peer:
+            return take_turns(tasks, repetitions)
+        theirs = [stack.enter_context(zennit_propagator(twin(network), contrast_of(network))) for network in networks]
+        return take_turns({**tasks, "peer": lambda: [propagate(image) for propagate in theirs]}, repetitions)
+
+
+def memory_of_map(source: dict, engine: str) -> float | None:
+    """MB that one map of `ours` or `zennit` adds at its peak to a process that holds the network."""
+    if engine == "none":
+        return None
+    image, (network, *_) = load_image(source), load_networks(source)
+    contrast = contrast_of(network)
+    if engine == "ours":
+        return peak_growth(lambda: RelevancePropagator(network).propagate(image))
+    zennit_relevance(*_tiny(), contrast)  # loads its code
+    return peak_growth(lambda: zennit_relevance(network, image, contrast))
+
+
+def _tiny():
+    """A network and an image of a few voxels."""
+    import torch
+
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(8, 2)), torch.ones(1, 1, 2, 2, 2)
+
+
+def errors_of_maps(image, networks: list) -> dict[str, float]:
+    """Largest difference, over the networks, from zennit in float64, by the starting relevance.
+
+    The L2 norm of the difference of the maps is divided by the magnitude of the relevance at the logits: the maps
+    themselves may nearly cancel. The networks are in float64 afterwards.
+    """
+    errors = {"ours": 0.0, "peer": 0.0}
+    for network in networks:
+        contrast = contrast_of(network)
+        found = {
+            "ours": RelevancePropagator(network, contrast).propagate(image)[1].double(),
+            "peer": zennit_relevance(network, image, contrast)[1].double(),
+        }
+        logits, exact = zennit_relevance(network.double(), image.double(), contrast)
+        start = float((contrast * logits).sum().abs())
+        errors = {name: max(errors[name], float((found[name] - exact).norm()) / start) for name in found}
+    return errors
