@@ -6,9 +6,10 @@ import os
 import sys
 import time
 import traceback
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from .analysis import Analyzer
@@ -16,7 +17,6 @@ from .classification import choose_device
 from .errors import DaTscanError
 from .inputs import Case
 from .models import find_model
-from .reading.dicom_series import files_below
 from .reading.scan_checks import display_name
 from .results import (
     check_replaceable,
@@ -29,7 +29,7 @@ from .results import (
 )
 from .scan import read_scan
 from .version import VERSION
-from .workers import bound_memory, cluster, one_at_a_time, processes, unordered
+from .workers import bound_memory, cluster, once, one_at_a_time, processes, unordered
 
 _TABLE_EVERY_S = 5.0
 _LIBRARY = Path(__file__).resolve().parent
@@ -108,7 +108,8 @@ def analyze_batch(
                     progress(outcome, len(done), len(cases))
                 table.update(done)
         finally:
-            table.write(done)
+            if done:  # a run that could not begin leaves the former table
+                table.write(done)
     return [done[case.name] for case in cases]
 
 
@@ -155,12 +156,12 @@ def _outcomes(cases, options) -> Iterator[Outcome]:
         yield from (run_case(case, options) for case in remaining)
         return
     if options.scheduler is None:
-        pool = processes(min(options.workers, len(remaining)))
+        work, pool = _run_in_process, processes(min(options.workers, len(remaining)))
     else:
-        pool = cluster(options.scheduler)
+        work, pool = partial(_run_in_cluster, run=uuid.uuid4().hex), cluster(options.scheduler)
         remaining, options = _with_full_paths(remaining, options)
-    for case, outcome in unordered(_run_in_worker, [(case, options) for case in remaining], pool):
-        yield outcome or _outcome_of_killed(case[0])
+    for (case, _), outcome in unordered(work, [(case, options) for case in remaining], pool):
+        yield outcome or _outcome_of_killed(case)
 
 
 def _with_full_paths(cases, options):
@@ -170,11 +171,17 @@ def _with_full_paths(cases, options):
     return [replace(case, path=case.path and case.path.absolute()) for case in cases], options
 
 
-def _run_in_worker(case, options):
+def _run_in_process(case, options):
+    if options.device != "cuda":
+        bound_memory(options.workers)
+    return run_case(case, options)
+
+
+def _run_in_cluster(case, options, run):
+    """As `run_case`; None for a case that has killed two workers."""
     with one_at_a_time():
-        if options.scheduler is None and options.device != "cuda":
-            bound_memory(options.workers)
-        return run_case(case, options)
+        row = once(options.output, f"{run} {case.name}", lambda: run_case(case, options).row)
+    return row and Outcome(case.name, row)
 
 
 def _outcome_of_killed(case):
@@ -232,20 +239,23 @@ def _analyze_and_write(case, options):
     start = time.perf_counter()
     folder = options.output / case.name
     check_replaceable(folder)
-    scan = read_scan(case.path, case.series)
-    patient = replace(
-        scan.patient, **{key: value for key in ("age", "sex") if (value := getattr(case, key)) is not None}
-    )
-    scan = replace(scan, patient=patient)
+    scan = _read(case)
     reading = time.perf_counter() - start
     analysis = _analyzer(options.model, options.device).analyze(scan, case.name)
     timing = analysis.result["timing_s"]
     analysis.result["timing_s"] = {"reading": reading, **timing, "total": timing["total"] + reading}
-    analysis.result["inputs_sha256"] = _inputs_sha256(case, options)
+    analysis.result["inputs_sha256"] = _inputs_sha256(scan, options)
     if options.keep_identifiers:
         analysis.result["identifiers"] = vars(scan.identifiers)
     write_case(folder, analysis, options.report)
     return analysis.result
+
+
+def _read(case):
+    """The scan; what a manifest says of the patient goes before what its header says."""
+    scan = read_scan(case.path, case.series)
+    stated = {key: value for key in ("age", "sex") if (value := getattr(case, key)) is not None}
+    return replace(scan, patient=replace(scan.patient, **stated))
 
 
 def _finished(case, options):
@@ -254,20 +264,19 @@ def _finished(case, options):
     if result is None:
         return None
     try:
-        return result if result.get("inputs_sha256") == _inputs_sha256(case, options) else None
+        same = result.get("inputs_sha256") == _inputs_sha256(_read(case), options)
     except (OSError, DaTscanError):  # the scan is gone: analyzing it says so
         return None
+    return result if same else None
 
 
-def _inputs_sha256(case, options):
+def _inputs_sha256(scan, options):
     """One number for all that decides a result, so that `--resume` never keeps one of another scan or model."""
-    digest = hashlib.sha256()
-    manifest = [case.path.name, case.series, case.age, case.sex]
+    facts = [scan.path.name, scan.format, scan.affine.tolist(), scan.voxels.shape, scan.warnings]
     choices = [VERSION, options.report, options.keep_identifiers, _model_facts(options.model)]
-    digest.update(json.dumps([manifest, choices]).encode())
-    for file in files_below(case.path) if case.path.is_dir() else [case.path]:
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    facts += [asdict(scan.patient), asdict(scan.camera), vars(scan.identifiers) if options.keep_identifiers else None]
+    digest = hashlib.sha256(json.dumps([facts, choices]).encode())
+    digest.update(scan.voxels)
     return digest.hexdigest()
 
 

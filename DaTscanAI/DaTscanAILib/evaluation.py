@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .batch import Options, analyze_batch, print_progress
+from .batch import Options, analyze_batch
 from .errors import DaTscanError
 from .files import atomic_write_bytes
 from .inputs import collect_cases
 from .metrics import classification_metrics, expected_calibration_error, roc_auc, share
+from .progress import Progress
 from .version import VERSION
 
 THRESHOLD = 0.5
@@ -69,7 +70,8 @@ def evaluate(
     cases = [case for case in collect_cases([manifest]) if case.label or case.error]
     if not any(case.label for case in cases):
         raise DaTscanError(f"{Path(manifest).name} labels no scan: fill the column label with normal or reduced.")
-    outcomes = analyze_batch(cases, options, print_progress)
+    with Progress(len(cases)) as progress:
+        outcomes = analyze_batch(cases, options, progress)
     answers = collect_answers(cases, outcomes, group_by)
     if not answers.names.size:
         raise DaTscanError(f"No scan of {Path(manifest).name} could be analyzed: see results.csv for the reasons.")

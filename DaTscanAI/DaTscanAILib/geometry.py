@@ -1,7 +1,6 @@
 """Affine geometry: voxel indices, RAS millimetres, resampling."""
 
 import numpy as np
-from scipy import ndimage
 
 
 def scaling_and_translation(spacing, origin) -> np.ndarray:
@@ -38,6 +37,8 @@ def resample(voxels: np.ndarray, voxel_from_target_voxel: np.ndarray, shape, ord
     Returns:
         float32 of `shape`.
     """
+    from scipy import ndimage  # loading it takes longer than all else that opening the module in Slicer needs
+
     return ndimage.affine_transform(
         voxels.astype(np.float32, copy=False),
         voxel_from_target_voxel[:3, :3],

@@ -6,6 +6,7 @@ that ship; `train` writes new ones.
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ FORMAT = 1
 _BOXES = {"full": FULL_BOX, "striatum": STRIATUM_BOX}
 _METADATA = Path("configs") / "metadata.json"
 _LARGEST_WEIGHTS = 4 * 2**30  # bytes; the largest published network has 0.94 GB
+_LARGEST_METADATA = 2**20
 SLAB_HALF_THICKNESS = 3  # slices of 2 mm: 12 mm (Wenzel 2019)
 
 
@@ -125,7 +127,11 @@ class Model:
         Raises:
             DaTscanError: weights that are missing, altered or of another network.
         """
-        return [self._load(file, digest) for file, digest in self.weights]
+        networks = [self._load(file, digest) for file, digest in self.weights]
+        outputs = [layer for layer in networks[0] if hasattr(layer, "out_features")][-1].out_features
+        if self.rule.heads and max(max(pair) for pair in self.rule.heads.values()) >= outputs:
+            raise DaTscanError(f"{self.name}: this model needs another version of DaTscanAI.")
+        return networks
 
     def check_weights(self) -> None:
         """Check that the weights are those that the metadata names; needs no torch.
@@ -137,10 +143,13 @@ class Model:
             self._checked_path(file, digest)
 
     def _checked_path(self, file, digest):
-        path = (self.folder / file).resolve()
+        try:
+            path = (self.folder / file).resolve()
+        except (OSError, ValueError):  # names that no system takes
+            path = self.folder.resolve() / "none"
         if not path.is_relative_to(self.folder.resolve()):
             raise DaTscanError(f"{self.name}: the weights {file} lie outside the model's folder: use another model.")
-        if not path.is_file():
+        if not os.path.isfile(path):  # noqa: PTH113 - never raises
             raise DaTscanError(f"{self.name}: the weights {file} are missing: install the model again.")
         if path.stat().st_size > _LARGEST_WEIGHTS or file_sha256(path) != digest:
             raise DaTscanError(
@@ -154,6 +163,9 @@ class Model:
         expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
         if {key: tuple(value.shape) for key, value in state.items()} != expected:
             raise DaTscanError(f"{self.name}: the weights {file} are of another network than {self.architecture}.")
+        # NaN compares as "not reduced": such a network would call every scan normal.
+        if not all(bool(value.isfinite().all()) for value in state.values()):
+            raise DaTscanError(f"{self.name}: the weights {file} are not finite: use another model.")
         network.load_state_dict(state, assign=True)
         return network.eval()
 
@@ -191,7 +203,8 @@ def read_model(folder: Path) -> Model:
     """Read and check `configs/metadata.json` of a folder."""
     folder = Path(folder)
     try:
-        metadata = json.loads((folder / _METADATA).read_text(encoding="utf-8"))
+        with (folder / _METADATA).open("rb") as file:
+            metadata = json.loads(file.read(_LARGEST_METADATA))
         own = metadata["datscanai"]
         if own["format"] != FORMAT:
             raise DaTscanError(f"{folder.name}: this model needs another version of DaTscanAI.")
@@ -201,14 +214,15 @@ def read_model(folder: Path) -> Model:
         model = Model(
             folder.resolve().name,
             folder,
-            own["architecture"],
+            str(own["architecture"]),
             preprocessing,
             rule,
             weights,
             str(own["trained_on"]),
             str(metadata["version"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        _check_numbers(preprocessing, rule)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DaTscanError(
             f"{folder.name}: this folder is not a model of DaTscanAI (configs/metadata.json is missing "
             "or damaged): choose another."
@@ -216,6 +230,26 @@ def read_model(folder: Path) -> Model:
     if model.architecture not in ARCHITECTURES or preprocessing.box not in (*_BOXES, "slab") or not weights:
         raise DaTscanError(f"{folder.name}: this model needs another version of DaTscanAI.")
     return model
+
+
+def _check_numbers(preprocessing, rule):
+    """Raises ValueError or TypeError for what is no usable number; JSON may hold anything."""
+    heads = rule.heads if rule.heads is not None else {"balanced": (0, 1)}
+    pairs = [preprocessing.window, rule.doubt or (0, 1), *heads.values()]
+    finite = [preprocessing.offset, preprocessing.scale, preprocessing.slab_center, rule.slope, rule.intercept]
+    finite += [rule.threshold, *(number for pair in pairs for number in pair)]
+    counts = [rule.sensitive_votes, rule.specific_votes, *(index for pair in heads.values() for index in pair)]
+    if (
+        not np.isfinite(np.array(finite, float)).all()
+        or any(isinstance(number, str) for number in finite)
+        or any(len(pair) != 2 for pair in pairs)
+        or preprocessing.scale == 0
+        or not -60 <= preprocessing.slab_center <= 90
+        or not all(isinstance(number, int) and number >= 0 for number in counts)
+        or "balanced" not in heads
+        or not isinstance(preprocessing.striatum_masked, bool)
+    ):
+        raise ValueError
 
 
 def _tuples(options):

@@ -162,7 +162,8 @@ def _decide_on_flip(registration):
 def _judged(fit):
     # Rounded far below the accuracy, so that rounding noise of thread counts does not reach the results.
     quality = round(quality_of(fit), 6)
-    return Registration(np.round(fit.scanner_from_mni, 6), quality, quality >= ACCEPTED_FROM, fit.features)
+    features = {name: round(value, 6) for name, value in fit.features.items()}
+    return Registration(np.round(fit.scanner_from_mni, 6), quality, quality >= ACCEPTED_FROM, features)
 
 
 def _quality(registration):

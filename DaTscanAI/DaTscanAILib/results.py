@@ -23,7 +23,7 @@ RESULTS_TABLE = "results.csv"
 RESULT_FILE = "result.json"
 CASE_FILES = (RESULT_FILE, "normalized.nii.gz", "relevance.nii.gz", "overview.png", "report.pdf")
 # What a run that was killed may leave behind; all else in the folder is somebody's.
-_LEFT_BEHIND = re.compile(r"\.[0-9a-f]{32}\.(tmp|partial|replaced)")
+_LEFT_BEHIND = re.compile(r"\.[0-9a-f]{32}\.(tmp|partial|replaced|task)")
 
 _NUMBERS = {
     **{
@@ -83,7 +83,7 @@ def check_replaceable(folder: Path) -> None:
     except NotADirectoryError:
         names = [folder.name]
     others = [name for name in names if not (name in CASE_FILES or name.startswith("."))]
-    if others or (names and RESULT_FILE not in names):
+    if others:
         raise DaTscanError(
             f"{folder.name}: the folder of this case in the output holds other files, which would be lost: choose "
             "another folder with --output."
@@ -180,8 +180,9 @@ def _cell(value):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return f"{value:.6g}"
+    text = "".join(character if character.isprintable() else " " for character in value)
     # A text that begins like a formula would be run as one by spreadsheet programs.
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    return f"'{text}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def write_table(folder: Path, rows: list[dict[str, str]]) -> None:
@@ -245,26 +246,36 @@ def sole_use(folder: Path) -> Iterator[None]:
     Raises:
         DaTscanError: another batch is writing there.
     """
+    handle = _locked(folder)
+    if handle is None:
+        yield
+        return
+    try:
+        _remove_left_behind(folder)
+        yield
+        _remove_left_behind(folder)
+    finally:
+        os.close(handle)
+
+
+def _locked(folder):
+    """Handle of the folder, locked until it is closed; None where there are no locks."""
     try:
         import fcntl
     except ImportError:
-        yield
-        return
+        return None
     handle = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _remove_left_behind(folder)
-        except BlockingIOError as error:
-            raise DaTscanError(
-                f"{display_name(folder)}: another run is writing its results here: wait for it, or choose another "
-                "folder with --output."
-            ) from error
-        except OSError:
-            pass
-        yield
-    finally:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
         os.close(handle)
+        if not isinstance(error, BlockingIOError):
+            return None
+        raise DaTscanError(
+            f"{display_name(folder)}: another run is writing its results here: wait for it, or choose another "
+            "folder with --output."
+        ) from error
+    return handle
 
 
 def _remove_left_behind(folder):

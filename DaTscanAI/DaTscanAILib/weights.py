@@ -7,6 +7,7 @@ here because Slicer does not bring it, and analysis must need nothing but torch.
 
 import hashlib
 import json
+import math
 import mmap
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def read_weights(path: Path) -> dict:
         if name == "__metadata__":
             continue
         dtype, shape, (first, last) = _TYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
-        count = int(np.prod(shape, dtype=np.int64))
+        count = math.prod(shape)
         if first < 0 or last - first != count * np.dtype(dtype).itemsize or start + last > len(content):
             raise DaTscanError(f"{path.name}: the weights are truncated or damaged: install the model again.")
         state[name] = torch.from_numpy(np.frombuffer(content, dtype, count, start + first).reshape(shape))
@@ -84,6 +85,6 @@ def _read_header(path, content):
             for name, entry in header.items()
         ):
             raise ValueError
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DaTscanError(f"{path.name}: the header of the weights is damaged: install the model again.") from error
     return header, 8 + length

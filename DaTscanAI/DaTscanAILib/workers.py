@@ -1,12 +1,16 @@
 """Tasks on several processes of this machine or of a dask cluster; a process that is killed costs no other task."""
 
+import hashlib
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 
 from .errors import DaTscanError
+from .files import atomic_write_bytes
 from .version import VERSION
 
 _LEAST_MEMORY = 2 * 2**30
@@ -16,8 +20,9 @@ _lock = threading.Lock()
 def unordered(function: Callable, tasks: list[tuple], pool: Callable) -> Iterator[tuple[tuple, object | None]]:
     """Each task with its result, as they become ready.
 
-    Where a process is killed, the tasks that may have been in it are repeated one by one; a task whose process is
-    killed again gets None for its result, so no task can keep the others from being done.
+    Where a process of this machine is killed, the tasks that may have been in it are repeated one by one; one whose
+    process is killed twice then gets None for its result, so no task can keep the others from being done. A cluster
+    gives the tasks of a killed worker to the others itself; see `once`.
 
     Args:
         function: must be picklable.
@@ -44,10 +49,12 @@ class _Killed(Exception):  # noqa: N818 - it is no error yet
 
 
 def _alone(function, index, pending, pool):
-    try:
-        return next(result for _, result in _run(function, {index: pending[index]}, [], pool))
-    except _Killed:
-        return None
+    for _ in range(2):  # it may not have been begun when the pool went down, and be killed by chance now
+        try:
+            return next(result for _, result in _run(function, {index: pending[index]}, [], pool))
+        except _Killed:
+            continue
+    return None
 
 
 def _run(function, pending, started, pool):
@@ -60,8 +67,7 @@ def _run(function, pending, started, pool):
             yield delayed(_numbered)(index, function, task)
 
     with pool() as (backend, killed):
-        # As many as there are processes are given out, so that few are suspected when one is killed.
-        parallel = Parallel(return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1, **backend)
+        parallel = Parallel(return_as="generator_unordered", batch_size=1, **backend)
         try:
             yield from parallel(calls())
         except killed as error:
@@ -82,8 +88,9 @@ def processes(count: int) -> Callable:
         from joblib import parallel_config
 
         with parallel_config(backend="loky", inner_max_num_threads=1):
-            # With one, joblib would work in this process and be killed with it.
-            yield {"n_jobs": max(2, count)}, BrokenProcessPool
+            # With one, joblib would work in this process and be killed with it. As many tasks as there are processes
+            # are given out, so that few are suspected when one is killed.
+            yield {"n_jobs": max(2, count), "pre_dispatch": "n_jobs"}, BrokenProcessPool
 
     return pool
 
@@ -98,25 +105,31 @@ def cluster(address: str, patience: float = 60.0) -> Callable:
 
     @contextmanager
     def pool():
-        client, killed = _connect(address, patience)
+        client = _connect(address, patience)
         from joblib import parallel_config
+        from joblib.parallel import get_active_backend
 
         with client, parallel_config(backend="dask", client=client, wait_for_workers_timeout=patience):
             _check_workers(client, address, patience)
-            yield {"n_jobs": -1}, killed
+            backend, _ = get_active_backend()
+            cores = backend.effective_n_jobs
+            # With one, joblib would work in this process.
+            backend.effective_n_jobs = lambda n_jobs: max(2, cores(n_jobs))
+            # All at once, for workers that come later.
+            yield {"n_jobs": -1, "pre_dispatch": "all"}, ()
 
     return pool
 
 
 def _connect(address, patience):
     try:
-        from distributed import Client, KilledWorker
+        from distributed import Client
     except ImportError as error:
         raise DaTscanError(
             "A scheduler needs the packages dask and distributed: install them, or use --workers instead."
         ) from error
     try:
-        return Client(address, set_as_default=False, timeout=patience), KilledWorker
+        return Client(address, set_as_default=False, timeout=patience)
     except (OSError, ValueError) as error:
         raise DaTscanError(
             f"No dask scheduler answers at {address}: start one with `dask scheduler`, or use --workers instead."
@@ -139,6 +152,36 @@ def _check_workers(client, address, patience):
 
 def _version():
     return VERSION
+
+
+def once(folder: Path, task: str, call: Callable[[], dict]) -> dict | None:
+    """The result of a call that a cluster may repeat: kept in a hidden file, so that the work is done once.
+
+    dask repeats what was in a killed worker, and finished tasks whose results it still held. A call that has killed
+    two workers is not repeated: joblib 1.6 waits for ever for a task that dask gives up after the fourth.
+
+    Args:
+        folder: that all workers can write to.
+        task: unique name, of this run too.
+        call: gives plain JSON data.
+
+    Returns:
+        None for a call that has killed two workers.
+    """
+    mark = folder / f".{hashlib.sha256(task.encode()).hexdigest()[:32]}.task"
+    begun = ""
+    with suppress(OSError):
+        begun = mark.read_text()
+    if begun.startswith("{"):
+        return json.loads(begun)
+    if len(begun) == 2:
+        return None
+    with suppress(OSError):  # a full disk is for the call itself to find
+        atomic_write_bytes(mark, f"{begun}.".encode())
+    result = call()
+    with suppress(OSError):
+        atomic_write_bytes(mark, json.dumps(result).encode())
+    return result
 
 
 def one_at_a_time():

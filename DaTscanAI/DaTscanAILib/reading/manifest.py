@@ -104,7 +104,8 @@ def _row(folder, name, number, columns, cells):
     """A row with its cells checked; the first thing wrong becomes its error."""
     where = f"{name} row {number}"
     if any(cell.strip() for cell in cells[len(columns) :]):
-        return ManifestRow(number, error=f"{where} has more cells than the header: quote cells with separators.")
+        error = DaTscanError(f"{where} has more cells than the header: quote cells with separators.")
+        return ManifestRow(number, error=str(error))
     values = {column: cell.strip() for column, cell in zip(columns, cells, strict=False)}
     case, site = values.get("case") or None, values.get("site") or None
     try:
@@ -167,8 +168,10 @@ def _without_repeated_cases(rows, name):
     for row in rows:
         key = (row.case or "").casefold()
         if key and key in first and row.error is None:
-            error = f"{name} row {row.number} repeats the case of row {first[key]}: give every case its own name."
-            row = ManifestRow(row.number, case=row.case, error=error)
+            error = DaTscanError(
+                f"{name} row {row.number} repeats the case of row {first[key]}: give every case its own name."
+            )
+            row = ManifestRow(row.number, case=row.case, error=str(error))
         first.setdefault(key, row.number)
         checked.append(row)
     return checked
