@@ -285,8 +285,9 @@ def test_samples_of_another_simulator_get_the_right_label(samples, number):
     result = Analyzer().analyze(read_scan(path), "case").result
     label = result["classification"]["label"]
     assert label == truth["label"] or (truth["subtype"] == "early" and label == "uncertain")
-    # Left and right where the truth says, where they clearly differ.
+    # Left and right where the truth says, where they clearly differ: a normal side has about 14, and after near
+    # complete loss the noise of a single scan is larger than what is left.
     ratio = truth["true_specific_ratio"]
     left, right = (ratio[f"put_post_{side}"] + ratio[f"put_ant_{side}"] for side in "LR")
-    if abs(left - right) > 0.25 * max(left, right):
+    if abs(left - right) > max(1.0, 0.25 * max(left, right)):
         assert result["quantification"]["mirrored"] == (right < left)

@@ -53,7 +53,7 @@ def test_the_model_answers_on_scans_that_it_has_not_seen(trained):
 
 
 def test_the_model_says_what_it_was_trained_on(trained):
-    assert trained.trained_on == "Trained on 10 normal and 10 reduced simulated scans; no patient was involved."
+    assert trained.trained_on == "Trained on 11 normal and 11 reduced simulated scans; no patient was involved."
 
 
 def test_an_interrupted_training_ends_like_an_undisturbed_one(cohort, trained, tmp_path, monkeypatch):

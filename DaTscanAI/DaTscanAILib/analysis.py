@@ -10,8 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from .atlas import VOXEL_VOLUME_ML, Atlas, load_atlas
+from .atlas import Atlas, load_atlas
 from .classification import Classification, Classifier
+from .consistency import lower_putamen_relevance
 from .errors import DaTscanError
 from .models import find_model
 from .normal_values import normal_values
@@ -22,7 +23,6 @@ from .quantification import (
     Quantification,
     asymmetry_percent_of,
     caudate_putamen_ratio_of,
-    hottest_voxels_mask,
     hottest_voxels_mean,
     ipsilateral_left,
     normalize,
@@ -119,7 +119,7 @@ class Analyzer:
             scan_left = ipsilateral_left(normalized.voxels, quantification.mirrored)
             classification = self._classify(scan_left, run.result["warnings"])
         run.result["classification"] = self._describe_classification(classification)
-        run.result["explanation"] = explain(classification, normalized, quantification, self.atlas)
+        run.result["explanation"] = explain(classification, scan_left, self.atlas, self.model.rule.relevance_cut)
         if not run.result["explanation"]["consistent"]:
             run.result["warnings"].append(
                 "The relevance of the lower putamen does not agree with the answer: look at the "
@@ -345,21 +345,19 @@ def describe_quantification(quantification: Quantification) -> dict:
     }
 
 
-def explain(
-    classification: Classification, normalized: Normalized, quantification: Quantification, atlas: Atlas
-) -> dict:
-    """Mean relevance of the hottest voxels of the ipsilateral (lower) putamen, and whether its sign fits the answer.
+def explain(classification: Classification, scan_left: np.ndarray, atlas: Atlas, cut: float) -> dict:
+    """Relevance of the hottest voxels of the ipsilateral (lower) putamen, and whether it fits the answer.
 
-    Nazari 2021 re-reads each scan by this number: above 0 it argues for "reduced".
+    Args:
+        scan_left: normalized, lower putamen left.
+        cut: of the share, see `AnswerRule`.
     """
-    scan = ipsilateral_left(normalized.voxels, quantification.mirrored)
-    hottest = hottest_voxels_mask(
-        scan, atlas.hottest_voxels_region("putamen", "left"), HOTTEST_VOLUME_ML["putamen"], VOXEL_VOLUME_ML
-    )
-    mean = float(classification.relevance[hottest].mean(dtype=np.float64))
+    mean, share = lower_putamen_relevance(classification.relevance, scan_left, atlas)
     return {
         "ipsilateral_putamen_relevance": mean,
-        "consistent": (mean > 0) == (classification.probability_reduced >= 0.5),
+        "ipsilateral_putamen_share": share,
+        "share_cut": cut,
+        "consistent": (share > cut) == (classification.probability_reduced >= 0.5),
     }
 
 

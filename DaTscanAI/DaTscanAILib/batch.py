@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import sys
 import time
 import traceback
 import uuid
@@ -284,9 +283,3 @@ def _inputs_sha256(scan, options):
 def _model_facts(name):
     model = find_model(name)
     return [model.name, model.architecture, asdict(model.preprocessing), asdict(model.rule), model.weights]
-
-
-def print_progress(outcome: Outcome, done: int, total: int) -> None:
-    """One line a case on standard error."""
-    answer = outcome.row["error"] or outcome.row["label"]
-    print(f"[{done}/{total}] {outcome.case}: {answer}", file=sys.stderr, flush=True)

@@ -46,9 +46,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_train(commands)
     _add_evaluate(commands)
+    _add_study(commands)
     _add_reconstruct(commands)
     _add_realism(commands)
     _add_literature(commands)
+    _add_benchmark(commands)
     return parser
 
 
@@ -171,7 +173,14 @@ def _add_train(commands):
     command.set_defaults(run=_train)
     command.add_argument("manifest", type=Path, metavar="MANIFEST", help="CSV with the columns scan and label")
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="the model's folder")
-    command.add_argument("--architecture", required=True, metavar="NAME", help="compact, nazari2021-full, ...")
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--architecture", metavar="NAME", help="compact, nazari2021-full, ...")
+    what.add_argument(
+        "--from",
+        dest="start",
+        metavar="MODEL",
+        help="adapt a shipped model or a model folder to a site's scans, its dense layers first",
+    )
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that prepare scans")
     for option, kind in (
@@ -179,6 +188,7 @@ def _add_train(commands):
         ("epochs", _positive),
         ("batch-size", _positive),
         ("copies", int),
+        ("patience", _positive),
         ("learning-rate", float),
         ("seed", int),
     ):
@@ -186,22 +196,26 @@ def _add_train(commands):
 
 
 def _train(options) -> int:
+    from .fine_tuning import plan_to_adapt
+    from .models import find_model
     from .results import prepare_output
     from .training import PLANS, shortened, train
 
-    if options.architecture not in PLANS:
+    start = find_model(options.start) if options.start else None
+    if not start and options.architecture not in PLANS:
         raise DaTscanError(f"There is no plan to train {options.architecture!r}: choose one of {', '.join(PLANS)}.")
     prepare_output(options.output)
     plan = shortened(
-        PLANS[options.architecture],
+        plan_to_adapt(start, PLANS) if start else PLANS[options.architecture],
         members=options.members,
         epochs=options.epochs,
         batch_size=options.batch_size,
         copies=options.copies,
+        patience=options.patience,
         learning_rate=options.learning_rate,
         seed=options.seed,
     )
-    model = train(options.manifest, options.output, plan, options.device, options.workers)
+    model = train(options.manifest, options.output, plan, options.device, options.workers, start)
     print(f"{model.folder}: {model.trained_on}", file=sys.stderr)
     return SUCCESS
 
@@ -230,6 +244,36 @@ def _evaluate(options) -> int:
     summary, failed = evaluate(options.manifest, _batch_options(options, report=False), tuple(options.by), leave_out)
     print(describe(summary))
     return SOME_FAILED if failed else SUCCESS
+
+
+def _add_study(commands):
+    command = commands.add_parser("study", help="one of the published studies, end to end, on labelled scans")
+    command.set_defaults(run=_study)
+    command.add_argument(
+        "name",
+        metavar="NAME",
+        help="kim2018, quan2019, wenzel2019, nazari2021-lrp or nazari2021-extrastriatal",
+    )
+    command.add_argument("--manifest", type=Path, required=True, metavar="M", help="CSV with scan, label, age, sex")
+    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="the same call again resumes")
+    command.add_argument("--quick", action="store_true", help="the shortened form; the summary states its sizes")
+    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that prepare scans")
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="of splits, weights and order (default 0)")
+    command.add_argument("--prepared", type=Path, metavar="DIR", help="cache that studies of the same scans share")
+    command.add_argument("--weights", type=Path, metavar="FILE", help="Inception's ImageNet weights (torchvision's)")
+    command.add_argument("--random-weights", action="store_true", help="Inception untrained, to try the pipeline")
+    command.add_argument("--independent", type=Path, metavar="MANIFEST", help="other scans to test on (wenzel2019)")
+    command.add_argument("--architecture", metavar="NAME", help="network in place of the paper's (nazari2021-...)")
+
+
+def _study(options) -> int:
+    from .studies.run import StudyOptions, run_study
+
+    values = {key: value for key, value in vars(options).items() if key not in ("run", "name")}
+    summary = run_study(options.name, StudyOptions(**values))
+    print(f"{options.output}: {summary['data']['sentence']} Research use only.", file=sys.stderr)
+    return SOME_FAILED if summary["data"]["failed"] else SUCCESS
 
 
 def _add_reconstruct(commands):
@@ -307,11 +351,37 @@ def _add_literature(commands):
 
 def _literature(options) -> int:
     from .results import prepare_output
-    from .simulation.literature import describe, literature
+    from .simulation.literature import literature
+    from .simulation.literature_page import describe
 
     prepare_output(options.output)
     print(describe(literature(options.output, options.count, options.seed, options.workers)))
     return SUCCESS
+
+
+def _add_benchmark(commands):
+    command = commands.add_parser("benchmark", help="times each stage on this machine, beside peer libraries")
+    command.set_defaults(run=_benchmark)
+    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the tables")
+    command.add_argument("--quick", action="store_true", help="a smoke test whose figures mean nothing")
+    command.add_argument("--stages", nargs="+", metavar="NAME", help="registration, relevance, ... (default all)")
+    command.add_argument("--model", metavar="NAME_OR_FOLDER", help="in place of the default model")
+    command.add_argument("--basis", type=Path, metavar="FILE", help="of templates, in place of the shipped one")
+    command.add_argument("--anatomies", nargs="+", metavar="NAME", help="of the simulated scans (default both)")
+    for name, what in (
+        ("scans", "simulated scans to register (default 60)"),
+        ("batch-scans", "scans of the batch (default 200)"),
+        ("repetitions", "of the other stages (default 9)"),
+    ):
+        command.add_argument(f"--{name}", type=_positive, metavar="N", help=what)
+
+
+def _benchmark(options) -> int:
+    from .benchmarking.settings import chosen_settings
+    from .benchmarking.suite import run_benchmark
+
+    chosen = {name: value for name, value in vars(options).items() if name != "run" and value is not None}
+    return SUCCESS if run_benchmark(chosen_settings(**chosen)) else SOME_FAILED
 
 
 def _positive(text):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .allocator import keep_freed_memory
+
 
 @contextmanager
 def process_group(device: str):
@@ -64,6 +66,7 @@ def run_engine(
     from ignite.engine import Events
     from monai.engines import SupervisedTrainer
 
+    keep_freed_memory()
     folder.mkdir(parents=True, exist_ok=True)
     network = idist.auto_model(network.to(device))
     make_optimizer = make_optimizer or (

@@ -86,6 +86,8 @@ class AnswerRule:
         doubt: probabilities between these two are "uncertain"; None for never.
         heads: output pairs by name; `balanced` always, `sensitive` and `specific` where doubt is voted.
         sensitive_votes, specific_votes: members needed for "reduced" in each vote (Budenkotte 2024).
+        relevance_cut: signed share of the relevance in the hottest voxels of the lower putamen above which the map
+            argues for "reduced" (`consistency.py`).
     """
 
     slope: float = 1.0
@@ -95,6 +97,7 @@ class AnswerRule:
     heads: dict[str, tuple[int, int]] | None = None
     sensitive_votes: int = 2
     specific_votes: int = 4
+    relevance_cut: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -236,7 +239,14 @@ def _check_numbers(preprocessing, rule):
     """Raises ValueError or TypeError for what is no usable number; JSON may hold anything."""
     heads = rule.heads if rule.heads is not None else {"balanced": (0, 1)}
     pairs = [preprocessing.window, rule.doubt or (0, 1), *heads.values()]
-    finite = [preprocessing.offset, preprocessing.scale, preprocessing.slab_center, rule.slope, rule.intercept]
+    finite = [
+        preprocessing.offset,
+        preprocessing.scale,
+        preprocessing.slab_center,
+        rule.slope,
+        rule.intercept,
+        rule.relevance_cut,
+    ]
     finite += [rule.threshold, *(number for pair in pairs for number in pair)]
     counts = [rule.sensitive_votes, rule.specific_votes, *(index for pair in heads.values() for index in pair)]
     if (

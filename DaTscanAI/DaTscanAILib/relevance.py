@@ -44,8 +44,8 @@ class RelevancePropagator:
     The network is not changed. Its convolutions' weights are copied as they are now, the others shared. Batch
     normalization uses its running statistics and dropout is off, whatever mode the network is in.
 
-    With the float32 networks of `networks.py`, results are the same bit by bit for any number of CPU threads.
-    With float64 or other shapes of convolutions, the last digits may depend on it.
+    With the float32 networks of `networks.py`, results are the same bit by bit for one and two CPU threads. With more
+    threads, float64 or other shapes of convolutions, the last digit may differ on some processors.
     """
 
     def __init__(self, network, contrast=None, convolution_precision: str = "float32"):

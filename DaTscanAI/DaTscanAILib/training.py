@@ -16,7 +16,9 @@ import numpy as np
 from .atlas import load_atlas
 from .augmentation import scan_augmentation, smooth_to
 from .classification import choose_device
+from .consistency import relevance_cut
 from .errors import DaTscanError
+from .fine_tuning import rule_of_adapted, train_on
 from .inputs import collect_cases
 from .metrics import fit_platt
 from .models import AnswerRule, Model, Preprocessing, write_model
@@ -37,8 +39,11 @@ class Plan:
         architecture: name of the network.
         preprocessing: of its input.
         members: networks of the ensemble, which differ in initial weights and order of the scans.
+        spares: networks trained beyond these; the `members` with the lowest validation loss are kept, because now and
+            then one starts from weights that learn nothing.
         epochs, batch_size, learning_rate, weight_decay: of Adam; with `decay` the rate falls along a cosine to 0.
         copies: augmented copies of each scan; 0 trains on the scans as they are.
+        patience: epochs without a lower validation loss after which training stops; None for all epochs.
         validation_share: of the scans, stratified by label, to choose the best epoch and to calibrate.
         smooth_validation: validate on 18-mm-smoothed copies too.
         heads: output pairs by name.
@@ -49,12 +54,14 @@ class Plan:
     architecture: str
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     members: int = 1
+    spares: int = 0
     epochs: int = 30
     batch_size: int = 8
     learning_rate: float = 1e-4
     weight_decay: float = 0.0
     decay: bool = False
     copies: int = 0
+    patience: int | None = None
     validation_share: float = 0.10
     smooth_validation: bool = False
     heads: tuple[tuple[str, int, int], ...] = (("balanced", 0, 1),)
@@ -66,6 +73,7 @@ PLANS = {
     "compact": Plan(
         "compact",
         members=5,
+        spares=1,
         epochs=3,
         batch_size=16,
         learning_rate=1e-3,
@@ -96,7 +104,9 @@ PLANS = {
 }
 
 
-def train(manifest: Path, output: Path, plan: Plan, device: str = "auto", workers: int = 1) -> Model:
+def train(
+    manifest: Path, output: Path, plan: Plan, device: str = "auto", workers: int = 1, start: Model | None = None
+) -> Model:
     """Train a model from a manifest of labelled scans; the same call again resumes.
 
     Started by `torchrun`, all processes train each network together.
@@ -107,6 +117,7 @@ def train(manifest: Path, output: Path, plan: Plan, device: str = "auto", worker
         plan: how.
         device: `auto`, `cpu` or `cuda`.
         workers: processes for preparing scans.
+        start: a model to adapt to the scans (`fine_tuning.py`), in place of networks that know nothing.
 
     Raises:
         DaTscanError: too few usable scans of a class.
@@ -121,10 +132,13 @@ def train(manifest: Path, output: Path, plan: Plan, device: str = "auto", worker
             check_classes(prepared)
             training, validation = split(prepared, plan.validation_share, plan.seed)
             sets = build_sets(training, validation, plan, work / "inputs", workers)
-        networks = train_members(sets, plan, work, device, workers)
+        networks = train_members(sets, plan, work, device, workers, start)
         with first_process_first():
             rule, scores = calibrate(networks, sets.validation, plan, device)
             trained_on = describe_data(training, failed)
+            if start:
+                rule = rule_of_adapted(start, rule, sets.validation.labels)
+                trained_on = f"{start.trained_on} Then adapted: {trained_on}"
             metadata = bundle_metadata(plan, trained_on, scores, count_parameters(networks[0]))
             return write_model(output, plan.architecture, networks, plan.preprocessing, rule, trained_on, metadata)
 
@@ -228,22 +242,35 @@ def _variants(numbered, plan, copies, smoothed):
     return [plan.preprocessing.apply(variant, atlas).astype(np.float16) for variant in chosen]
 
 
-def train_members(sets: Sets, plan: Plan, work: Path, device: str, workers: int) -> list:
+def train_members(sets: Sets, plan: Plan, work: Path, device: str, workers: int, start: Model | None = None) -> list:
     """All members; on a CPU several at a time, one core each, which wastes less than many cores on one network."""
     import ignite.distributed as idist
 
-    if choose_device(device) == "cuda" or min(workers, plan.members) == 1 or idist.get_world_size() > 1:
-        return [train_member(number, sets, plan, work, device) for number in range(plan.members)]
-    from joblib import Parallel, delayed, parallel_config
-
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        Parallel(n_jobs=min(workers, plan.members))(
-            delayed(train_member)(number, sets, plan, work, device) for number in range(plan.members)
-        )
-    return [train_member(number, sets, plan, work, device) for number in range(plan.members)]  # read back
+    run = partial(train_member, sets=sets, plan=plan, work=work, device=device, start=start)
+    numbers = range(plan.members + plan.spares)
+    if choose_device(device) == "cpu" and idist.get_world_size() == 1 and min(workers, len(numbers)) > 1:
+        list(in_order(partial(_trained, run=run), numbers, workers))
+    networks = [run(number) for number in numbers]  # those of other processes are read back
+    return [networks[number] for number in best_members(plan, work)]
 
 
-def train_member(number: int, sets: Sets, plan: Plan, work: Path, device: str):
+def _trained(number, run):
+    run(number)
+
+
+def best_members(plan: Plan, work: Path) -> list[int]:
+    """Numbers of the members with the lowest validation loss, in their order."""
+    numbers = range(plan.members + plan.spares)
+    if plan.spares == 0:
+        return list(numbers)
+    losses = {}
+    for number in numbers:
+        curve = json.loads((work / f"member_{number}" / "learning_curve.json").read_text())
+        losses[number] = min(point["validation_loss"] for point in curve)
+    return sorted(sorted(numbers, key=losses.get)[: plan.members])
+
+
+def train_member(number: int, sets: Sets, plan: Plan, work: Path, device: str, start: Model | None = None):
     """One network with the weights of its best epoch, on the CPU in evaluation mode."""
     import torch
 
@@ -255,24 +282,34 @@ def train_member(number: int, sets: Sets, plan: Plan, work: Path, device: str):
     if finished.exists():
         network.load_state_dict(read_weights(finished), assign=True)
         return network.eval()
-    torch.manual_seed(plan.seed + 1000 * number)
-    network = build_network(plan.architecture)
-    best = run_engine(
-        network, sets, plan, choose_device(device), work / f"member_{number}", seed=plan.seed + 1000 * number
-    )
+    seed, folder = plan.seed + 1000 * number, work / f"member_{number}"
+    torch.manual_seed(seed)
+    if start:
+        members = start.load_networks()
+        network = members[number % len(members)]
+        best = train_on(network, sets, plan, choose_device(device), folder, seed)
+    else:
+        network = build_network(plan.architecture)
+        best = run_engine(network, sets, plan, choose_device(device), folder, seed, patience=plan.patience)
     network.load_state_dict(best)
     write_weights(finished, network.state_dict())
     return network.to("cpu").eval()
 
 
 def calibrate(networks, validation: ImageSet, plan: Plan, device: str) -> tuple[AnswerRule, dict]:
-    """Platt scaling of the mean balanced logit difference on the validation set, and its accuracy there."""
+    """Platt scaling of the mean balanced logit difference and the cut of the relevance, on the validation set."""
     difference = np.mean(
         [member_differences(network, validation, plan, choose_device(device)) for network in networks], axis=0
     )
     slope, intercept = fit_platt(difference, validation.labels)
     accuracy = float(np.mean((slope * difference + intercept > 0) == (validation.labels == 1)))
-    rule = AnswerRule(slope, intercept, heads={name: (normal, reduced) for name, normal, reduced in plan.heads})
+    heads = {name: (normal, reduced) for name, normal, reduced in plan.heads}
+    contrast = [0.0] * (2 * len(heads))
+    contrast[heads["balanced"][0]], contrast[heads["balanced"][1]] = -1.0, 1.0
+    every = 2 if plan.smooth_validation else 1  # smoothed copies spread their relevance wider
+    sharp = ImageSet(validation.images[::every], validation.labels[::every])
+    cut = relevance_cut(networks, sharp, contrast, plan.preprocessing, load_atlas())
+    rule = AnswerRule(slope, intercept, heads=heads, relevance_cut=round(cut, 4))
     return rule, {"validation_accuracy": round(accuracy, 4), "validation_images": len(validation)}
 
 

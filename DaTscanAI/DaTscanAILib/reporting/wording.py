@@ -80,7 +80,13 @@ def explanation_of(result: dict) -> str:
     relevance = value_of(result, "explanation", "ipsilateral_putamen_relevance")
     if relevance is None:
         return "Explanation: not available."
-    sign = "argues for reduced" if relevance > 0 else "argues for normal" if relevance < 0 else "argues for neither"
+    cut = value_of(result, "explanation", "share_cut") or 0.0
+    share = value_of(result, "explanation", "ipsilateral_putamen_share")
+    above = relevance if share is None else share - cut
+    sign = "argues for reduced" if above > 0 else "argues for normal" if above < 0 else "argues for neither"
+    figure = f"relevance {relevance:+.2g}"
+    if cut:
+        figure += f", {share:+.1%} of the whole map's; this model's cut is {cut:+.1%}"
     compared = "probability" if value_of(result, "classification", "label") == "uncertain" else "answer"
     consistency = {
         True: f"consistent with the {compared}.",
@@ -88,7 +94,7 @@ def explanation_of(result: dict) -> str:
     }.get(value_of(result, "explanation", "consistent"), f"not compared with the {compared}.")
     side = value_of(result, "quantification", "lower_putamen")
     putamen = f"the putamen with the lower uptake ({side})" if side else "the putamen with the lower uptake"
-    return f"Explanation: {putamen} {sign} (relevance {relevance:+.2g}); {consistency}"
+    return f"Explanation: {putamen} {sign} ({figure}); {consistency}"
 
 
 def value_of(data: dict, *keys: str):

@@ -1,0 +1,167 @@
+"""The nodes of one analyzed scan, tied together so that a saved scene brings them all back."""
+
+import json
+
+import numpy as np
+import slicer
+
+from ..errors import DaTscanError
+from .volumes import TRANSFORM_ATTRIBUTE, add_volume, set_voxels
+
+# Roles of the nodes that the result node refers to.
+INPUT, TRANSFORM, SCAN, RELEVANCE, RENDERING = "Input", "Transform", "Scan", "Relevance", "Rendering"
+TABLE, REGIONS, CHECKERBOARD = "Table", "Regions", "Checkerboard"
+_ROLES = (TRANSFORM, SCAN, RELEVANCE, RENDERING, TABLE, REGIONS, CHECKERBOARD)
+
+_CASE_ATTRIBUTE = "DaTscanAI.Case"
+SHARED_ATTRIBUTE = "DaTscanAI.Shared"  # role of the nodes that all cases of a scene share
+DERIVED_ATTRIBUTE = "DaTscanAI.Derived"  # marks the volumes that are made of a scan
+
+
+class Case:
+    """All that is known of one scan: a text node with the content of `result.json`, which refers to the others.
+
+    Attributes:
+        node: the text node.
+    """
+
+    def __init__(self, node):
+        self.node = node
+
+    @classmethod
+    def of(cls, input_volume, create: bool = False) -> "Case | None":
+        """The case of an input volume; None if it has none and none is to be created."""
+        for case in cls.all() if input_volume else ():
+            if case.get(INPUT) is input_volume:
+                return case
+        return cls._new(input_volume) if create else None
+
+    @classmethod
+    def all(cls) -> "list[Case]":
+        """The cases of the scene."""
+        nodes = slicer.util.getNodesByClass("vtkMRMLTextNode")
+        return [cls(node) for node in nodes if node.GetAttribute(_CASE_ATTRIBUTE)]
+
+    @classmethod
+    def _new(cls, input_volume):
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", f"{input_volume.GetName()} result")
+        node.SetAttribute(_CASE_ATTRIBUTE, "1")
+        case = cls(node)
+        case.set(INPUT, input_volume)
+        return case
+
+    @property
+    def name(self) -> str:
+        """Name of the scan."""
+        return self.get(INPUT).GetName() if self.get(INPUT) else self.node.GetName()
+
+    @property
+    def result(self) -> dict | None:
+        """Content of `result.json`; None before the first analysis."""
+        text = self.node.GetText()
+        return json.loads(text) if text else None
+
+    @result.setter
+    def result(self, result: dict):
+        from ..results import result_text
+
+        self.node.SetText(result_text(result))
+
+    def get(self, role: str):
+        """The node in a role, or None."""
+        return self.node.GetNodeReference(role)
+
+    def set(self, role: str, node) -> None:
+        """Give a node (or None) a role."""
+        self.node.SetNodeReferenceID(role, node.GetID() if node else None)
+
+    def put_volume(self, role: str, voxels: np.ndarray | None, affine: np.ndarray, suffix: str):
+        """Write voxels into the role's volume, which is made if needed; None removes it. Gives the node."""
+        node = self.get(role)
+        if voxels is None:
+            if node:
+                slicer.mrmlScene.RemoveNode(node)
+            return None
+        if node is None:
+            node = add_volume(f"{self.name} {suffix}", voxels, affine)
+            node.SetAttribute(DERIVED_ATTRIBUTE, role)
+            self.set(role, node)
+        else:
+            set_voxels(node, voxels)
+        return node
+
+    def put_new(self, role: str, class_name: str, suffix: str):
+        """The role's node, made if needed."""
+        node = self.get(role)
+        if node is None:
+            node = slicer.mrmlScene.AddNewNodeByClass(class_name, f"{self.name} {suffix}")
+            self.set(role, node)
+        return node
+
+    def put_registration(self, registration: dict) -> None:
+        """Write the automatic registration of a result into the case's transform: scanner RAS to MNI RAS."""
+        node = self.put_new(TRANSFORM, "vtkMRMLLinearTransformNode", "to MNI")
+        if not registration["manual"]:
+            node.SetAttribute(TRANSFORM_ATTRIBUTE, json.dumps(registration))
+        set_scanner_from_mni(node, np.array(registration["scanner_from_mni_ras"]))
+
+    def group(self) -> None:
+        """Gather the case's nodes in a folder of the subject hierarchy."""
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+        if hierarchy is None:
+            return
+        name = f"{self.name} DaTscan AI"
+        root = hierarchy.GetSceneItemID()
+        folder = hierarchy.GetItemChildWithName(root, name) or hierarchy.CreateFolderItem(root, name)
+        for node in (self.node, *(self.get(role) for role in _ROLES)):
+            item = hierarchy.GetItemByDataNode(node) if node else 0
+            if item:
+                hierarchy.SetItemParent(item, folder)
+
+
+def set_scanner_from_mni(transform_node, matrix: np.ndarray) -> None:
+    """Let a transform node take the scan to MNI, given the core's opposite matrix."""
+    slicer.util.updateTransformMatrixFromArray(transform_node, np.linalg.inv(matrix))
+
+
+def scanner_from_mni(transform_node) -> np.ndarray:
+    """The core's matrix of a transform node that takes the scan to MNI.
+
+    Raises:
+        DaTscanError: the transform is not linear.
+    """
+    if not transform_node.IsLinear():
+        raise DaTscanError(f"{transform_node.GetName()} is not a linear transform: select another.")
+    return np.linalg.inv(slicer.util.arrayFromTransformMatrix(transform_node))
+
+
+def registration_of(transform_node):
+    """The registration that a transform node stands for: the automatic one as long as nobody has moved it.
+
+    Raises:
+        DaTscanError: the transform cannot be used.
+    """
+    from ..registration import Registration, manual_registration
+
+    matrix = scanner_from_mni(transform_node)
+    automatic = automatic_registration(transform_node)
+    if automatic is None or not np.allclose(matrix, automatic["scanner_from_mni_ras"], atol=1e-4):
+        return manual_registration(matrix)
+    return Registration(
+        np.array(automatic["scanner_from_mni_ras"]),
+        automatic["quality"],
+        automatic["accepted"],
+        automatic["features"],
+        automatic["flipped"],
+    )
+
+
+def automatic_registration(transform_node) -> dict | None:
+    """What the registration wrote into a transform node; None for a node of another origin."""
+    text = transform_node.GetAttribute(TRANSFORM_ATTRIBUTE) if transform_node else None
+    return json.loads(text) if text else None
+
+
+def is_derived(volume) -> bool:
+    """Whether a volume is one of the module's own: a result or a template."""
+    return bool(volume.GetAttribute(DERIVED_ATTRIBUTE) or volume.GetAttribute(SHARED_ATTRIBUTE))

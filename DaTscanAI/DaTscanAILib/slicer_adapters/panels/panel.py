@@ -1,0 +1,44 @@
+"""What the sections of the module's panel have in common."""
+
+from ..case import Case
+
+
+class Panel:
+    """One section: its widgets' connections, and what it shows of the current case.
+
+    Args:
+        widget: the module's widget, which owns `ui`, `logic`, the parameter node and the running task.
+    """
+
+    def __init__(self, widget):
+        self.widget = widget
+        self.ui = widget.ui
+        self.connect()
+
+    @property
+    def parameters(self):
+        """The module's parameter node."""
+        return self.widget.parameters
+
+    @property
+    def volume(self):
+        """The selected scan, or None."""
+        return self.parameters.inputVolume if self.parameters else None
+
+    @property
+    def case(self) -> Case | None:
+        """What is known of the selected scan."""
+        return Case.of(self.volume)
+
+    def connect(self) -> None:
+        """Connect the section's buttons."""
+
+    def update(self, result: dict | None) -> None:
+        """Show a result, or that there is none yet."""
+
+    def enable(self, idle: bool) -> None:
+        """Enable what can be done now.
+
+        Args:
+            idle: no task is running.
+        """

@@ -1,0 +1,112 @@
+"""What the panel remembers, saved with the scene."""
+
+import enum
+from typing import Annotated
+
+from slicer import vtkMRMLScalarVolumeNode
+from slicer.i18n import tr as _
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+
+class Device(enum.Enum):
+    """Where the networks run."""
+
+    AUTO = "auto"
+    CUDA = "cuda"
+    CPU = "cpu"
+
+    def label(self):
+        """As the panel shows it."""
+        return {"auto": _("Auto"), "cuda": _("CUDA (graphics card)"), "cpu": _("CPU")}[self.value]
+
+
+class Content(enum.Enum):
+    """What the slice views show."""
+
+    RELEVANCE = "relevance"
+    RELEVANCE_ON_SCAN = "relevance_on_scan"
+    SCAN = "scan"
+    SCAN_ONLY = "scan_only"
+
+    def label(self):
+        """As the panel shows it."""
+        return {
+            "relevance": _("Relevance over the MRI template"),
+            "relevance_on_scan": _("Relevance over the scan"),
+            "scan": _("Scan over the MRI template"),
+            "scan_only": _("Scan alone"),
+        }[self.value]
+
+
+class Signs(enum.Enum):
+    """Which relevance is colored."""
+
+    BOTH = "both"
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+
+    def label(self):
+        """As the panel shows it."""
+        return {
+            "both": _("Both signs"),
+            "positive": _("Positive: argues for reduced"),
+            "negative": _("Negative: argues for normal"),
+        }[self.value]
+
+
+class Comparison(enum.Enum):
+    """How scan and FP-CIT template are compared."""
+
+    FUSED = "fused"
+    CHECKERBOARD = "checkerboard"
+    SIDE_BY_SIDE = "side_by_side"
+
+    def label(self):
+        """As the panel shows it."""
+        return {
+            "fused": _("Fused: scan over the template"),
+            "checkerboard": _("Checkerboard of both"),
+            "side_by_side": _("Side by side: scan above, template below"),
+        }[self.value]
+
+
+@parameterNodeWrapper
+class DaTscanAIParameterNode:
+    """The panel's parameters.
+
+    inputVolume - the scan.
+    model - name of a shipped model or a model folder; empty for the default.
+    device - where the networks run.
+    comparison - how the registration is shown.
+    caudateVolume, putamenVolume, striatumVolume - ml of the hottest voxels.
+    referencePercentile - of the reference region, to which the scan is scaled.
+    showRegions - outlines of the regions in the slices.
+    content - what the slices show.
+    threshold - part of the relevance limit below which nothing is colored.
+    opacity - of the relevance.
+    signs - which relevance is colored.
+    showInSlices, showIn3D - where the relevance is shown.
+    batchInput, batchOutput - folder or manifest, and folder of the results.
+    batchReport - write a PDF report for each scan.
+    batchResume - keep the cases that a former run has finished.
+    """
+
+    inputVolume: vtkMRMLScalarVolumeNode
+    model: str = ""
+    device: Device = Device.AUTO
+    comparison: Comparison = Comparison.FUSED
+    caudateVolume: Annotated[float, WithinRange(0.5, 20)] = 5.0
+    putamenVolume: Annotated[float, WithinRange(0.5, 30)] = 10.0
+    striatumVolume: Annotated[float, WithinRange(0.5, 40)] = 15.0
+    referencePercentile: Annotated[float, WithinRange(5, 95)] = 75.0
+    showRegions: bool = False
+    content: Content = Content.RELEVANCE
+    threshold: Annotated[float, WithinRange(0, 0.9)] = 0.1
+    opacity: Annotated[float, WithinRange(0, 1)] = 0.7
+    signs: Signs = Signs.BOTH
+    showInSlices: bool = True
+    showIn3D: bool = True
+    batchInput: str = ""
+    batchOutput: str = ""
+    batchReport: bool = True
+    batchResume: bool = False

@@ -1,0 +1,25 @@
+"""The PDF report of a case in the scene."""
+
+from pathlib import Path
+
+from ..atlas import load_mri
+from ..errors import DaTscanError
+from .case import RELEVANCE, SCAN, Case
+from .volumes import voxels_of
+
+
+def save_report(case: Case | None, path: Path | str) -> None:
+    """Write the one-page report of a case.
+
+    Raises:
+        DaTscanError: the case has not been measured yet.
+    """
+    scan = case.get(SCAN) if case else None
+    if scan is None:
+        raise DaTscanError("There is nothing to report yet: analyze the scan first.")
+    from ..report import write_report
+    from ..reporting.panels import paint_panels
+
+    relevance = case.get(RELEVANCE)
+    panels = paint_panels(voxels_of(scan), voxels_of(relevance) if relevance else None, *load_mri())
+    write_report(path, case.result, panels, case.result.get("patient"))

@@ -1,0 +1,72 @@
+"""Results as table nodes, which are saved with the scene."""
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from ..reporting.wording import NOT_AVAILABLE, number, value_of
+
+_REGIONS = ("caudate", "putamen", "striatum")
+_SIDES = ("right", "left")
+
+
+def write_sbr_table(node, result: dict) -> None:
+    """Fill a table node with a result's specific binding ratios by region and side.
+
+    Asymmetry and, where the result has them, normal values (mean, standard deviation, z score) stand beside.
+    """
+    quantification = value_of(result, "quantification") or {}
+    normal = value_of(quantification, "normal_values", "sbr") or {}
+    names = {"caudate": _("Caudate"), "putamen": _("Putamen"), "striatum": _("Striatum")}
+    rows = [[names[region], *_row(quantification, normal, region)] for region in _REGIONS]
+    ratios = [number(value_of(quantification, "caudate_putamen_ratio", side)) for side in _SIDES]
+    rows.append([_("Caudate/putamen"), *ratios, *[""] * (len(rows[0]) - 3)])
+    headings = [_("SBR"), _("Right"), _("Left"), _("Asymmetry"), _("Normal right"), _("Normal left")]
+    write_table(node, headings[: len(rows[0])], rows)
+
+
+def _row(quantification, normal, region):
+    keys = [f"{region}_{side}" for side in _SIDES]
+    values = [value_of(quantification, "sbr", key) for key in keys]
+    asymmetry = value_of(quantification, "asymmetry_percent", region)
+    texts = [*(number(value) for value in values), "" if asymmetry is None else f"{asymmetry:.1f} %"]
+    return texts + [_normal(normal.get(key), value) for key, value in zip(keys, values, strict=True) if normal]
+
+
+def _normal(normal, value):
+    """`2.10 ± 0.31, z -1.2`."""
+    if not normal or not normal.get("sd"):
+        return NOT_AVAILABLE
+    z = "" if value is None else f", z {(value - normal['mean']) / normal['sd']:+.1f}"
+    return f"{number(normal['mean'])} ± {number(normal['sd'])}{z}"
+
+
+def write_results_table(node, rows: list[dict[str, str]]) -> None:
+    """Fill a table node with the rows of `results.csv`."""
+    headings = list(rows[0]) if rows else ["case", "error"]
+    write_table(node, headings, [[row[heading] for heading in headings] for row in rows])
+
+
+def write_table(node, headings: list[str], rows: list[list[str]]) -> None:
+    """Replace a table node's content by texts."""
+    modified = node.StartModify()
+    node.RemoveAllColumns()
+    for index, heading in enumerate(headings):
+        column = vtk.vtkStringArray()
+        column.SetName(heading)
+        for row in rows:
+            column.InsertNextValue(row[index])
+        node.AddColumn(column)
+    node.SetUseColumnTitleAsColumnHeader(True)
+    node.SetLocked(True)
+    node.EndModify(modified)
+
+
+def show_table(node) -> None:
+    """Open a table beside the views."""
+    manager = slicer.app.layoutManager()
+    if manager is None:
+        return
+    manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpTableView)
+    slicer.app.applicationLogic().GetSelectionNode().SetActiveTableID(node.GetID())
+    slicer.app.applicationLogic().PropagateTableSelection()

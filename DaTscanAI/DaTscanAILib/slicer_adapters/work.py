@@ -1,0 +1,112 @@
+"""What the module asks of the core, done in this process or, by `worker.py`, in another one; no Slicer in here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ..analysis import Analysis, Analyzer, Method, measure
+from ..batch import Options, analyze_batch
+from ..inputs import collect_cases, safe_name
+from ..registration import Registration
+from ..results import prepare_output, table_row, write_case, write_table
+from ..scan import Scan
+
+
+@dataclass(frozen=True)
+class ScanRequest:
+    """One scan through the chain up to a stage.
+
+    Attributes:
+        scan: of the core's reader or of a volume node.
+        case: name that the result carries.
+        last_stage: "registration", "quantification" or "classification".
+        model: name or folder; None for the default.
+        device: "auto", "cpu" or "cuda".
+        method: of the SBRs; None for the default.
+        registration: in place of the automatic one.
+    """
+
+    scan: Scan
+    case: str
+    last_stage: str = "classification"
+    model: str | None = None
+    device: str = "auto"
+    method: Method | None = None
+    registration: Registration | None = None
+
+    def run(self, progress: Callable[[dict], None]) -> Analysis:
+        """The analysis; `progress` is told `{"stage": ...}` as each stage begins.
+
+        Raises:
+            DaTscanError: the model or the method cannot be used.
+        """
+
+        def tell(stage):
+            progress({"stage": stage})
+
+        if self.last_stage == "classification":
+            analyzer = _analyzer(self.model, self.device)
+            return analyzer.analyze(self.scan, self.case, self.registration, self.method, tell)
+        return measure(self.scan, self.case, self.registration, self.last_stage, self.method, tell)
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """Many scans, from files to a folder of results.
+
+    Attributes:
+        inputs: files, folders or manifests.
+        options: as of the command line's `analyze`.
+        scans: `((name, scan), ...)` that are no files.
+    """
+
+    inputs: tuple[str, ...]
+    options: Options
+    scans: tuple[tuple[str, Scan], ...] = ()
+
+    def run(self, progress: Callable[[dict], None]) -> list[dict[str, str]]:
+        """The rows of the results table; `progress` is told of each case as it ends.
+
+        Raises:
+            DaTscanError: inputs, output folder or model cannot be used; nothing was run.
+        """
+
+        cases = collect_cases([Path(path) for path in self.inputs]) if self.inputs else []
+        total = len(cases) + len(self.scans)
+        rows = []
+
+        def tell(row: dict[str, str], done: int):
+            progress({"case": row["case"], "answer": row["error"] or row["label"], "done": done, "total": total})
+
+        progress({"case": None, "answer": None, "done": 0, "total": total})
+        if cases:
+            outcomes = analyze_batch(cases, self.options, lambda outcome, done, _total: tell(outcome.row, done))
+            rows = [outcome.row for outcome in outcomes]
+        for name, scan in self.scans:
+            rows.append(self._run_scan(unused_name(name, rows), scan))
+            tell(rows[-1], len(rows))
+        write_table(prepare_output(self.options.output), rows)
+        return rows
+
+    def _run_scan(self, name, scan):
+        """The row of a scan that is no file."""
+        analysis = _analyzer(self.options.model, self.options.device).analyze(scan, name)
+        write_case(self.options.output / name, analysis, self.options.report)
+        return table_row(name, analysis.result, None)
+
+
+def unused_name(name: str, rows: list[dict[str, str]]) -> str:
+    """A case name that is safe for a folder and that no row has."""
+    taken = {row["case"].casefold() for row in rows}
+    candidate, number = safe_name(name), 1
+    while candidate.casefold() in taken:
+        number += 1
+        candidate = f"{safe_name(name)}_{number}"
+    return candidate
+
+
+@lru_cache(maxsize=1)
+def _analyzer(model, device):
+    """Kept ready between scans: the networks are read once."""
+    return Analyzer(model, device)

@@ -1,0 +1,155 @@
+"""Relevance maps of groups: means of true negatives and true positives, and what tells the classes apart."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..atlas import GRID_AFFINE, GRID_SHAPE, Atlas, load_atlas, load_mri
+from ..classification import Classifier
+from ..colors import relevance_table
+from ..models import Model
+from ..quantification import HOTTEST_VOLUME_ML, hottest_voxels_mask
+from ..reporting.panels import (
+    RELEVANCE_OPACITY,
+    Strip,
+    Volume,
+    axial_mosaic,
+    relevance_limit,
+    relevance_slice,
+    scan_limit,
+    scan_slice,
+)
+from .figures import save_pages
+from .workspace import Workspace
+
+GROUPS = ("true_negative", "false_positive", "false_negative", "true_positive")  # 2 * labelled reduced + answered so
+PERCENTILE = 95.0  # of the brain outside the striatum
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a model says of a set of scans, and why.
+
+    Attributes:
+        difference: `(n,)` reduced minus normal logit; above 0 the answer is "reduced".
+        putamen: `(n,)` mean relevance of the hottest voxels of the ipsilateral (lower) putamen.
+        means: `{group: (91, 109, 91)}` mean relevance of `GROUPS`, lower putamen left; zero for an empty group.
+        counts: scans by group.
+    """
+
+    difference: np.ndarray
+    putamen: np.ndarray
+    means: dict[str, np.ndarray]
+    counts: dict[str, int]
+
+    @property
+    def heat(self) -> np.ndarray:
+        """Mean of the true positives minus mean of the true negatives: reduced minus normal."""
+        return self.means["true_positive"] - self.means["true_negative"]
+
+
+def explain(workspace: Workspace, name: str, model: Model, scans: list, truth: np.ndarray) -> Explained:
+    """Answers and mean relevance maps of a set of scans, one pass, kept under `name` for a resumed run."""
+
+    def compute():
+        classifier, atlas = Classifier(model, workspace.device), load_atlas()
+        sums = np.zeros((len(GROUPS), *GRID_SHAPE))
+        counts, numbers = np.zeros(len(GROUPS), int), []
+        for index, (one, is_reduced) in enumerate(zip(scans, truth, strict=True), 1):
+            voxels = one.load()
+            answer = classifier.classify(voxels)
+            group = 2 * int(is_reduced) + int(answer.logit_difference > 0)
+            sums[group] += answer.relevance
+            counts[group] += 1
+            numbers.append((answer.logit_difference, putamen_relevance(voxels, answer.relevance, atlas)))
+            if index % 20 == 0 or index == len(scans):
+                workspace.say(f"{name}: relevance of {index} of {len(scans)} scans")
+        means = sums / np.maximum(counts, 1)[:, None, None, None]
+        return {"numbers": np.array(numbers), "means": means.astype(np.float32), "counts": counts}
+
+    arrays = workspace.finished_arrays(f"relevance_{name}", compute)
+    return Explained(
+        *arrays["numbers"].T,
+        dict(zip(GROUPS, arrays["means"], strict=True)),
+        dict(zip(GROUPS, map(int, arrays["counts"]), strict=True)),
+    )
+
+
+def putamen_relevance(voxels: np.ndarray, relevance: np.ndarray, atlas: Atlas) -> float:
+    """Mean relevance of the hottest voxels of the left, which is the lower, putamen (Nazari 2021)."""
+    region = atlas.hottest_voxels_region("putamen", "left")
+    hottest = hottest_voxels_mask(voxels, region, HOTTEST_VOLUME_ML["putamen"])
+    return float(relevance[hottest].mean(dtype=np.float64))
+
+
+def outside_striatum(atlas: Atlas) -> np.ndarray:
+    """Brain without the large striatal regions of the hottest voxels, bool."""
+    return atlas.brain & ~((atlas.regions >= 1) & (atlas.regions <= 4))
+
+
+def heat_threshold(heat: np.ndarray, atlas: Atlas) -> float:
+    """95th percentile of a heat map in the brain outside the striatum, where the network saw anything."""
+    outside = outside_striatum(atlas) & (heat != 0)
+    return float(np.percentile(heat[outside], PERCENTILE)) if outside.any() else float("inf")
+
+
+def map_row(relevance: np.ndarray, positions, limit: float | None = None, threshold: float = 0.1) -> Strip:
+    """Axial slices of a map over the MRI.
+
+    Args:
+        positions: z in mm.
+        limit: both ends of the color scale; by default of this map.
+        threshold: part of the limit below which the MRI shows.
+    """
+    mri, affine = load_mri()
+    layers = Volume(relevance, GRID_AFFINE), Volume(mri, affine)
+    limit = limit or relevance_limit(relevance)
+    return axial_mosaic(
+        lambda cut, scale: relevance_slice(*layers, cut, limit, scale, threshold), positions, scale=1.25
+    )
+
+
+def scan_row(voxels: np.ndarray, positions) -> Strip:
+    """Axial slices of a scan."""
+    scan, limit = Volume(voxels, GRID_AFFINE), scan_limit(voxels)
+    return axial_mosaic(lambda cut, scale: scan_slice(scan, cut, limit, scale), positions, scale=1.25)
+
+
+def rows_figure(path: Path, rows: list[tuple[str, Strip]], title: str = "", signed: bool = True) -> None:
+    """Rows of axial slices, each with its name, positions below the last, a bar of the relevance's colors.
+
+    Args:
+        rows: `(name, strip)`, all of the same positions.
+        signed: whether the bar shows both signs, or only what argues for reduced.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap
+
+    first = rows[0][1].image
+    width = 12.0
+    height = (width - 0.9) * first.height / first.width + 0.25
+    head = 0.3 if title else 0.05
+    figure = plt.figure(figsize=(width, len(rows) * height + head + 0.2))
+    total = figure.get_size_inches()[1]
+    for number, (name, strip) in enumerate(rows):
+        bottom = 1 - (head + (number + 1) * height) / total
+        axes = figure.add_axes((0.0, bottom, (width - 0.9) / width, (height - 0.25) / total))
+        axes.imshow(np.asarray(strip.image), aspect="auto", interpolation="none")
+        axes.set_axis_off()
+        axes.set_title(name, fontsize=9, loc="left", pad=2)
+        for cut, (left, wide) in zip(strip.cuts, strip.spans, strict=True):
+            axes.text(left + 4, 4, "R", color="white", fontsize=6, va="top")
+            if number == len(rows) - 1:
+                axes.text(left + wide / 2, strip.image.height + 4, cut.name, fontsize=7, ha="center", va="top")
+    bar = figure.add_axes(((width - 0.75) / width, 0.25, 0.15 / width, 0.5))
+    colors = ListedColormap(relevance_table(0.1, RELEVANCE_OPACITY)[0 if signed else 128 :] / 255)
+    names = ["normal", "0", "reduced"] if signed else ["0", "reduced"]
+    ticks = figure.colorbar(ScalarMappable(cmap=colors), cax=bar, ticks=np.linspace(0, 1, len(names)))
+    ticks.ax.set_yticklabels(names, fontsize=7)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left", y=1 - 0.05 / total)
+    save_pages(figure, path)

@@ -1,0 +1,52 @@
+"""Dividing scans into sets: stratified, balanced by random exclusion, the best of many for equal ages."""
+
+import numpy as np
+
+
+def allot(strata: list, shares: tuple[float, ...], random: np.random.Generator) -> np.ndarray:
+    """Number of the set of each scan; every set gets its share of all scans and nearly so of each stratum.
+
+    The scans are shuffled within their strata, put in a row stratum by stratum, and each goes to the set that lags
+    most behind its share. Small strata, for which draws of their own would need rounding, so cost no set its size.
+
+    Args:
+        strata: a hashable value a scan, for example its class or (class, sex).
+        shares: of the sets, summing to 1.
+    """
+    order = sorted(random.permutation(len(strata)), key=lambda k: str(strata[k]))
+    sets, counts, shares = np.empty(len(strata), int), np.zeros(len(shares)), np.array(shares)
+    for place, scan in enumerate(order, 1):
+        sets[scan] = np.argmax(shares * place - counts)
+        counts[sets[scan]] += 1
+    return sets
+
+
+def balanced(truth: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """bool, which scans stay when the larger class loses scans at random until both are equal (Kim 2018)."""
+    truth = np.asarray(truth, bool)
+    kept = np.zeros(truth.size, bool)
+    count = min(truth.sum(), (~truth).sum())
+    for of_class in (truth, ~truth):
+        kept[random.permutation(np.flatnonzero(of_class))[:count]] = True
+    return kept
+
+
+def best_for_age(
+    strata: list, ages: list[float | None], shares: tuple[float, ...], random: np.random.Generator, tries: int = 100
+) -> np.ndarray:
+    """Of so many stratified divisions the one whose sets differ least in mean age (Nazari 2021).
+
+    Args:
+        ages: years; scans without one are left out of the means.
+
+    Returns:
+        Number of the set of each scan.
+    """
+    known = np.array([age is not None for age in ages])
+    years = np.array([age if age is not None else 0.0 for age in ages])
+
+    def age_difference(sets):
+        means = [years[known & (sets == k)].mean() for k in range(len(shares)) if (known & (sets == k)).any()]
+        return max(means) - min(means) if means else 0.0
+
+    return min((allot(strata, shares, random) for _ in range(tries)), key=age_difference)

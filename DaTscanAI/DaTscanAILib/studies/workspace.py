@@ -1,0 +1,153 @@
+"""Where a study works: its options, its scans, what an earlier run has finished, and what it says on the way."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..classification import choose_device
+from ..errors import DaTscanError
+from ..files import atomic_write_bytes
+from ..inputs import collect_cases
+from ..preparation import Prepared, prepare_cases
+from ..results import prepare_output
+from ..training import LABELS
+from ..version import VERSION
+from ..weights import file_sha256
+from .slices import SLICE_COLUMN
+
+LEAST_PER_CLASS = 10  # fewer would leave sets of a study without one of the classes
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """What the command line asks of a study.
+
+    Attributes:
+        manifest: CSV with the columns `scan` and `label`, better also `age` and `sex`.
+        output: folder of figures, tables, models, `summary.json` and the one-page PDF.
+        device: `auto`, `cpu` or `cuda`.
+        workers: processes that prepare scans.
+        quick: the shortened form, whose sizes the summary states.
+        seed: of splits, weights, order and augmentation.
+        prepared: cache of prepared scans, which studies of the same scans may share; in `output` by default.
+        weights: file with Inception's ImageNet weights.
+        random_weights: run Inception with random weights, to try the pipeline.
+        independent: manifest of other scans to test on (wenzel2019).
+        architecture: network in place of the published one (nazari2021-lrp, nazari2021-extrastriatal).
+    """
+
+    manifest: Path
+    output: Path
+    device: str = "auto"
+    workers: int = 1
+    quick: bool = False
+    seed: int = 0
+    prepared: Path | None = None
+    weights: Path | None = None
+    random_weights: bool = False
+    independent: Path | None = None
+    architecture: str | None = None
+
+
+class Workspace:
+    """One study in its folder.
+
+    Attributes:
+        name: of the study.
+        options: `StudyOptions`.
+        output: the study's folder, with `figures`, `tables`, `models` and, to resume from, `work`.
+        device: `cpu` or `cuda`.
+        scans: the usable labelled scans in the manifest's order.
+        failed: `{case: why it cannot be used}`.
+        truth: bool, labelled reduced, one for each scan.
+
+    Raises:
+        DaTscanError: too few usable scans, or the folder holds another run.
+    """
+
+    def __init__(self, name: str, options: StudyOptions):
+        self.name, self.options = name, options
+        self.device = choose_device(options.device)
+        self.output = prepare_output(options.output)
+        self.scans, self.failed = self.prepare(options.manifest, "prepared")
+        self.truth = truth_of(self.scans)
+        self._check_classes()
+        self._check_recipe()
+
+    def prepare(self, manifest: Path, cache: str) -> tuple[list[Prepared], dict[str, str]]:
+        """The usable scans of a manifest that are labelled, and why the others are not usable."""
+        cases = [case for case in collect_cases([manifest]) if case.label or case.error]
+        folder = (
+            self.options.prepared if self.options.prepared and cache == "prepared" else self.folder("work", cache)
+        )
+        self.say(f"preparing {len(cases)} scans")
+        return prepare_cases(cases, Path(folder), self.options.workers)
+
+    def folder(self, *parts: str) -> Path:
+        """A folder below the study's, made if need be."""
+        path = self.output.joinpath(*parts)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def finished(self, name: str, compute: Callable[[], object]):
+        """JSON data that an earlier run has left under this name, or that `compute` gives now."""
+        path = self.folder("work") / f"{name}.json"
+        if not path.exists():
+            atomic_write_bytes(path, json.dumps(compute()).encode())
+        return json.loads(path.read_text(encoding="utf-8"))  # fresh and resumed runs see the same
+
+    def finished_arrays(self, name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """Arrays that an earlier run has left under this name, or that `compute` gives now."""
+        path = self.folder("work") / f"{name}.npz"
+        if not path.exists():
+            content = io.BytesIO()
+            np.savez(content, **compute())
+            atomic_write_bytes(path, content.getvalue())
+        with np.load(path) as arrays:
+            return dict(arrays)
+
+    def say(self, text: str) -> None:
+        """Progress for the person who waits."""
+        print(f"{self.name}: {text}", file=sys.stderr, flush=True)
+
+    def _check_classes(self):
+        for label, count in zip(LABELS, ((~self.truth).sum(), self.truth.sum()), strict=True):
+            if count < LEAST_PER_CLASS:
+                raise DaTscanError(
+                    f"{self.options.manifest.name} has only {count} usable scans labelled {label}: a study needs at "
+                    f"least {LEAST_PER_CLASS} of each class."
+                )
+
+    def _check_recipe(self):
+        """A folder resumes the run that it holds and no other: mixed results would look like one."""
+        options = self.options
+        recipe = {
+            "study": self.name,
+            "version": VERSION,
+            "quick": options.quick,
+            "seed": options.seed,
+            "weights": file_sha256(options.weights) if options.weights else options.random_weights,
+            "architecture": options.architecture,
+            "independent": options.independent.name if options.independent else None,
+            "scans": [_identity(one.case) for one in self.scans],
+        }
+        if self.finished("recipe", lambda: recipe) != recipe:
+            raise DaTscanError(
+                f"{self.output.name} holds a study of other scans, options or version: choose another folder with "
+                "--output, or remove it."
+            )
+
+
+def _identity(case):
+    """What of a case the results depend on, beside its voxels."""
+    return [case.name, case.label, case.age, case.sex, case.other.get(SLICE_COLUMN, "")]
+
+
+def truth_of(scans: list[Prepared]) -> np.ndarray:
+    """bool, labelled reduced."""
+    return np.array([one.case.label == "reduced" for one in scans], bool)
