@@ -123,7 +123,7 @@ class _Table:
     """`results.csv` of the cases done so far, in their order."""
 
     def __init__(self, folder, cases):
-        self._folder, self._cases, self._written = folder, cases, time.monotonic()
+        self._folder, self._cases, self._written = folder, cases, -_TABLE_EVERY_S  # the first case is written at once
 
     def update(self, done):
         """Now and then; a disk that is full now may not be later."""

@@ -25,6 +25,7 @@ _BOXES = {"full": FULL_BOX, "striatum": STRIATUM_BOX}
 _METADATA = Path("configs") / "metadata.json"
 _LARGEST_WEIGHTS = 4 * 2**30  # bytes; the largest published network has 0.94 GB
 _LARGEST_METADATA = 2**20
+_LARGEST_NUMBER = 1e6  # of the metadata: float32 must hold what is made with it
 SLAB_HALF_THICKNESS = 3  # slices of 2 mm: 12 mm (Wenzel 2019)
 
 
@@ -250,10 +251,10 @@ def _check_numbers(preprocessing, rule):
     finite += [rule.threshold, *(number for pair in pairs for number in pair)]
     counts = [rule.sensitive_votes, rule.specific_votes, *(index for pair in heads.values() for index in pair)]
     if (
-        not np.isfinite(np.array(finite, float)).all()
+        not (np.abs(np.array(finite, float)) < _LARGEST_NUMBER).all()
         or any(isinstance(number, str) for number in finite)
         or any(len(pair) != 2 for pair in pairs)
-        or preprocessing.scale == 0
+        or abs(preprocessing.scale) < 1 / _LARGEST_NUMBER
         or not -60 <= preprocessing.slab_center <= 90
         or not all(isinstance(number, int) and number >= 0 for number in counts)
         or "balanced" not in heads

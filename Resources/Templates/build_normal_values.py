@@ -6,15 +6,18 @@
     python Resources/Templates/build_normal_values.py TRAIN/manifest.csv MODEL/work/prepared
 
 A line over age through the hottest-voxels SBRs, mean of both sides, of the scans whose subtype is normal, and the
-standard deviation of single sides about it. Writes normal_values.json.
+standard deviation of single sides about it. Writes normal_values.json. Also prints, for all scans of each camera
+family, the rank correlation of the putamen's SBR with its true specific ratio, mean of its front and back half.
 """
 
 import csv
 import json
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import spearmanr
 
 HERE = Path(__file__).resolve().parent
 NUCLEI = ("caudate", "putamen", "striatum")
@@ -32,6 +35,21 @@ def main(manifest, prepared):
     content = {"scans": len(used), "ages": [ages.min(), ages.max()], "middle_age": middle, "sbr": fits}
     (HERE / "normal_values.json").write_text(json.dumps(content, indent=1) + "\n")
     print(json.dumps(content, indent=1))
+    print_rank_correlation(Path(manifest).parent, Path(prepared))
+
+
+def print_rank_correlation(scans, prepared):
+    pairs = defaultdict(list)
+    for path in sorted(prepared.glob("*.json")):
+        measured = json.loads(path.read_text())["sbr"]
+        truth = json.loads((scans / path.name).read_text())
+        ratio = truth["true_specific_ratio"]
+        for side in SIDES:
+            halves = [ratio[f"{half}_putamen_{side[0]}"] for half in ("anterior", "posterior")]
+            pairs[truth["camera"]["family"]].append((measured[f"putamen_{side}"], np.mean(halves)))
+    for family, values in sorted(pairs.items()):
+        correlation = spearmanr(*zip(*values, strict=True)).statistic
+        print(f"{family}: rank correlation {correlation:.3f} over {len(values)} putamina")
 
 
 def sides(sbr, nucleus):
