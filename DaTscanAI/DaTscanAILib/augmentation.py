@@ -8,9 +8,9 @@ Strong, even unrealistic blur and noise make a network robust to cameras that it
 import numpy as np
 
 from .atlas import GRID_SPACING
+from .geometry import FWHM_PER_SIGMA
 from .quantification import REFERENCE_PERCENTILE
 
-FWHM_PER_SIGMA = 2.3548
 BLUR = (4.0, 20.0)  # mm FWHM, weakest and strongest
 NOISE = 0.6  # strongest standard deviation of a voxel, in multiples of the reference level
 

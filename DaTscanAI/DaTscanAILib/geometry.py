@@ -2,6 +2,8 @@
 
 import numpy as np
 
+FWHM_PER_SIGMA = 2.3548  # of a Gaussian
+
 
 def scaling_and_translation(spacing, origin) -> np.ndarray:
     """4x4 matrix from voxel indices to RAS mm of an axis-aligned grid."""

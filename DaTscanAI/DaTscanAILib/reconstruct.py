@@ -7,11 +7,11 @@ import numpy as np
 from scipy import ndimage
 
 from .errors import DaTscanError
-from .geometry import scaling_and_translation
+from .geometry import FWHM_PER_SIGMA, scaling_and_translation
 from .reading.scan_checks import display_name
 from .reading.tomo import Projections, read_projections
 from .scan import write_volume
-from .simulation.reconstruction import FWHM_PER_SIGMA, butterworth, chang_factors, filtered_back_projection
+from .simulation.reconstruction import butterworth, chang_factors, filtered_back_projection
 
 FILTERS = ("shepp-logan", "butterworth")
 # Cycles/cm. 1.25 with Shepp-Logan is Nazari 2021's; for Butterworth 0.32 to 0.46 is best (PMC6038970).

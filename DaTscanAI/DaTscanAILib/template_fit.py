@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from .geometry import apply_affine, voxel_spacing
+from .geometry import FWHM_PER_SIGMA, apply_affine, voxel_spacing
 from .resources import resource_path
 
-FWHM_PER_SIGMA = 2.3548
 CENTER = np.array([0.0, -18.0, 8.0])  # MNI mm, the middle of the brain: turns and zooms act about it
 
 # Twelve parameters: translation of CENTER (mm), pitch, roll, yaw (rad), log zooms, shears. Heads are some 4 % smaller

@@ -63,7 +63,8 @@ class TreeWatch:
 
     def growth(self) -> float | None:
         """MB by which a process's peak in the last quarter of its time exceeds that in the second quarter."""
-        return max(filter(None.__ne__, map(late_growth, self.samples.values())), default=None)
+        growths = map(late_growth, self.samples.values())
+        return max((growth for growth in growths if growth is not None), default=None)
 
 
 def late_growth(series: list[tuple[float, float]]) -> float | None:

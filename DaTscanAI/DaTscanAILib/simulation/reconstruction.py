@@ -11,10 +11,10 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage, sparse
 
+from ..geometry import FWHM_PER_SIGMA
 from .camera import Camera
 from .projection import Projector
 
-FWHM_PER_SIGMA = 2.3548
 CHANG_ATTENUATION = 0.011  # 1/mm, effective coefficient with scatter in the image
 SHEPP_LOGAN_CUTOFF = 0.125  # cycles/mm: the 1.25 cycles/cm of Nazari 2021
 _VIEWS_AT_ONCE = 16  # bounds the memory of a matrix for angles that no later scan will share
