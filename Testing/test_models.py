@@ -12,6 +12,9 @@ from DaTscanAILib.atlas import GRID_SHAPE, load_atlas
 from DaTscanAILib.errors import DaTscanError
 from DaTscanAILib.models import AnswerRule, Preprocessing, find_model, read_model, shipped_models, write_model
 from DaTscanAILib.networks import build_network
+from DaTscanAILib.preparation import prepare_scan
+from DaTscanAILib.resources import resource_path
+from DaTscanAILib.scan import read_scan
 from DaTscanAILib.weights import read_weights, write_weights
 
 STATE = {
@@ -195,6 +198,28 @@ def test_restoring_keeps_the_sum(box):
         size=preprocessing.apply(np.ones(GRID_SHAPE, np.float32), load_atlas()).shape
     )
     assert preprocessing.restore(relevance).sum() == pytest.approx(relevance.sum(), rel=1e-9)
+
+
+@pytest.mark.parametrize("from_midway", [False, True])
+@pytest.mark.parametrize("box", ["full", "striatum", "slab"])
+def test_the_input_tells_the_uptake(box, from_midway):
+    voxels = np.random.default_rng(3).uniform(0, 6, GRID_SHAPE).astype(np.float32)
+    preprocessing = Preprocessing(box=box, from_midway=from_midway, scale=2.0)
+    plain = Preprocessing(box=box, offset=0.0).apply(voxels, load_atlas())
+    np.testing.assert_allclose(preprocessing.uptake(preprocessing.apply(voxels, load_atlas())), plain, atol=2e-6)
+
+
+def test_loss_is_positive_and_normal_uptake_negative_seen_from_midway():
+    """Two scans of another simulator, in the anatomical putamen of the lower side."""
+    atlas, found = load_atlas(), {}
+    putamen = (
+        Preprocessing(offset=0.0).apply(atlas.anatomical_region("putamen", "left").astype(np.float32), atlas) > 0
+    )
+    for name in ("normal", "reduced"):
+        voxels, _ = prepare_scan(read_scan(resource_path("Samples", f"{name}.dcm")))
+        found[name] = Preprocessing(from_midway=True).apply(voxels.astype(np.float32), atlas)[putamen].mean()
+    assert found["reduced"] > 0.3
+    assert found["normal"] < -0.3
 
 
 def test_masking_removes_the_striatum_only():

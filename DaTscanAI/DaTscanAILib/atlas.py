@@ -96,6 +96,15 @@ def load_mri() -> tuple[np.ndarray, np.ndarray]:
     return read_grid("mri_colin27_1mm.nii.gz"), scaling_and_translation(1.0, (-90.0, -125.0, -71.0))
 
 
+@lru_cache(maxsize=1)
+def load_midway() -> np.ndarray:
+    """Midway between normal and reduced: float32 `(91, 109, 91)`, reference level 1, lower putamen left.
+
+    A weighted mean of the mean normal and the mean reduced scan (simulated, `Resources/Templates/build_midway.py`).
+    """
+    return read_grid("fpcit_midway_2mm.nii.gz").astype(np.float32) / 100
+
+
 def embed(box: np.ndarray, place: tuple[slice, slice, slice]) -> np.ndarray:
     """Put a network's box back onto the whole grid; zero elsewhere."""
     grid = np.zeros(GRID_SHAPE, box.dtype)

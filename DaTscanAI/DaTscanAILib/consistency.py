@@ -44,7 +44,6 @@ def relevance_cut(networks: list, images, contrast, preprocessing, atlas: Atlas)
     for image in images.images:
         batch = torch.from_numpy(image.astype(np.float32))[None, None]
         relevance = sum(propagator.propagate(batch)[1].numpy() for propagator in propagators)
-        # The input rises with uptake, so its hottest voxels are the scan's.
-        scan = preprocessing.restore(image.astype(np.float32))
+        scan = preprocessing.restore(preprocessing.uptake(image.astype(np.float32)))
         shares.append(lower_putamen_relevance(preprocessing.restore(relevance), scan, atlas)[1])
     return youden_cutoff(images.labels == 1, np.array(shares))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .atlas import FULL_BOX, STRIATUM_BOX, Atlas, embed
+from .atlas import FULL_BOX, STRIATUM_BOX, Atlas, embed, load_midway
 from .errors import DaTscanError
 from .files import atomic_write_bytes
 from .networks import ARCHITECTURES, build_network
@@ -38,6 +38,9 @@ class Preprocessing:
         striatum_masked: set the hottest-voxels regions of the striatum to the reference level.
         window: values are clipped to this, in multiples of the reference level.
         offset, scale: then `(x - offset) / scale`.
+        from_midway: instead `(m - x) / scale`, m lying midway between a mean normal and a mean reduced scan
+            (`atlas.load_midway`). The input is then positive where uptake is lost and negative where it is normal,
+            and so is the relevance: with plain uptake, what is absent can hardly get any.
         slab_center: MNI z in mm of the slab's middle, for `slab`.
     """
 
@@ -46,6 +49,7 @@ class Preprocessing:
     window: tuple[float, float] = (0.0, 6.5)
     offset: float = 1.0
     scale: float = 1.0
+    from_midway: bool = False
     slab_center: float = 4.0
 
     def apply(self, voxels: np.ndarray, atlas: Atlas) -> np.ndarray:
@@ -56,11 +60,14 @@ class Preprocessing:
         """
         if self.striatum_masked:
             voxels = np.where((atlas.regions >= 1) & (atlas.regions <= 4), np.float32(1), voxels)
-        if self.box == "slab":
-            voxels = voxels[:, :, self._slab()].mean(axis=2)
-        else:
-            voxels = voxels[_BOXES[self.box]]
-        return (np.clip(voxels, *self.window) - np.float32(self.offset)) / np.float32(self.scale)
+        voxels = np.clip(self._boxed(voxels), *self.window)
+        difference = self._boxed(load_midway()) - voxels if self.from_midway else voxels - np.float32(self.offset)
+        return difference / np.float32(self.scale)
+
+    def uptake(self, image: np.ndarray) -> np.ndarray:
+        """The clipped scan that `apply` has made an input of, in its box."""
+        difference = image * np.float32(self.scale)
+        return self._boxed(load_midway()) - difference if self.from_midway else difference + np.float32(self.offset)
 
     def restore(self, relevance: np.ndarray) -> np.ndarray:
         """A map of the input's shape put back onto the `(91, 109, 91)` grid; a slab's is spread over its slices."""
@@ -71,6 +78,11 @@ class Preprocessing:
         return embed(
             np.repeat(relevance[:, :, None] / thickness, thickness, axis=2), (slice(0, 91), slice(0, 109), slab)
         )
+
+    def _boxed(self, voxels):
+        if self.box == "slab":
+            return voxels[:, :, self._slab()].mean(axis=2)
+        return voxels[_BOXES[self.box]]
 
     def _slab(self):
         middle = round((self.slab_center + 72) / 2)
@@ -259,6 +271,7 @@ def _check_numbers(preprocessing, rule):
         or not all(isinstance(number, int) and number >= 0 for number in counts)
         or "balanced" not in heads
         or not isinstance(preprocessing.striatum_masked, bool)
+        or not isinstance(preprocessing.from_midway, bool)
     ):
         raise ValueError
 

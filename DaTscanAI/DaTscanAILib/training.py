@@ -72,6 +72,7 @@ class Plan:
 PLANS = {
     "compact": Plan(
         "compact",
+        Preprocessing(from_midway=True),
         members=5,
         spares=1,
         epochs=3,

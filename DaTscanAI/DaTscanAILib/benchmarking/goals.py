@@ -150,6 +150,12 @@ GOALS = (
         at_most=2.2,
     ),
     Goal(
+        "relevance_full_convolutions",
+        "relevance",
+        "relevance map, 236 M parameters: its convolutions alone",
+        "s",
+    ),
+    Goal(
         "relevance_default_time",
         "relevance",
         "relevance map, default model, one thread",

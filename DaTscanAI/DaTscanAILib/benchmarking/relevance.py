@@ -13,6 +13,7 @@ from .timing import middle, take_turns
 from .workloads import contrast_of, load_image, load_networks, twin
 from .zennit_peer import zennit_propagator, zennit_relevance
 
+MATRIX = 2048  # rows and columns of the matrices
 NORM = "L2 norm of the difference from zennit in float64, by the relevance at the logits"
 
 
@@ -30,6 +31,7 @@ def run(settings: Settings) -> Findings:
             "relevance_full_error": errors,
             "relevance_full_memory": _memory(large, peer),
             "relevance_full_forwards": _in_forwards(times),
+            "relevance_full_convolutions": _convolutions(large, repetitions),
             "relevance_default_time": of_model,
             "relevance_default_error": errors_of_model,
         }
@@ -51,6 +53,17 @@ def _in_forwards(times):
     forward = middle(times.repetitions["forward"])
     peer = times.peer / forward if times.peer else None
     return Measured(times.ours / forward, peer, f"a forward pass takes {1000 * forward:.0f} ms")
+
+
+def _convolutions(source, repetitions):
+    """What no arrangement of the other work can save, and how near it is to what the processor can do."""
+    found = in_child(
+        time_convolutions, environment(threads=1, **TUNED_ALLOCATOR), source=source, repetitions=repetitions
+    )
+    note = "{convolution:.0f} GFLOP/s; a product of large matrices on the same core {product:.0f}".format(
+        **found["rates"]
+    )
+    return Measured(found["seconds"], note=note)
 
 
 def _memory(source, peer):
@@ -85,6 +98,30 @@ def time_maps(image, networks: list, repetitions: int, peer: bool) -> dict[str, 
             return take_turns(tasks, repetitions)
         theirs = [stack.enter_context(zennit_propagator(twin(network), contrast_of(network))) for network in networks]
         return take_turns({**tasks, "peer": lambda: [propagate(image) for propagate in theirs]}, repetitions)
+
+
+def time_convolutions(source: dict, repetitions: int) -> dict:
+    """`seconds` of the convolutions of 16 by 16 channels in one map, and GFLOP/s (`rates`) beside a matrix product's.
+
+    Nine of them: one way forward in the second layer, and in the third and fourth two ways (positive and negative
+    weights) in either direction. The first layer's, of one channel, is left out.
+    """
+    import torch
+
+    shape = load_image(source).shape[2:]
+    last = torch.channels_last_3d
+    image = torch.rand(1, 16, *shape).contiguous(memory_format=last)
+    weight = torch.rand(16, 16, 3, 3, 3).contiguous(memory_format=last)
+    matrix = torch.rand(MATRIX, MATRIX)
+    tasks = {
+        "convolution": lambda: torch.nn.functional.conv3d(image, weight, padding=1),
+        "product": lambda: matrix @ matrix,
+    }
+    operations = {"convolution": 2 * weight.numel() * shape.numel(), "product": 2 * MATRIX**3}
+    with torch.inference_mode():
+        seconds = {name: middle(times) for name, times in take_turns(tasks, repetitions).items()}
+    rates = {name: operations[name] / seconds[name] / 1e9 for name in tasks}
+    return {"seconds": 9 * seconds["convolution"], "rates": rates}
 
 
 def memory_of_map(source: dict, engine: str) -> float | None:

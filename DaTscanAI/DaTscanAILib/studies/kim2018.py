@@ -51,7 +51,7 @@ FULL, QUICK = Form(KIM_COPIES, 2000, 2000), Form(4, 400, 200)
 
 def run(workspace: Workspace) -> Findings:
     """The whole study."""
-    form = QUICK if workspace.options.quick else FULL
+    form = workspace.form(FULL, QUICK)
     extractor = load_extractor(workspace)
     roles = divide(workspace.truth, workspace.options.seed)
     pictures, slices = _pictures(workspace)

@@ -64,7 +64,7 @@ FULL, QUICK = Form(40, 5), Form(4, 4)
 
 def run(workspace: Workspace) -> Findings:
     """The whole study."""
-    form = QUICK if workspace.options.quick else FULL
+    form = workspace.form(FULL, QUICK)
     sets = divide(workspace, SHARES)
     plans = {name: plan_of(workspace, published, form.epochs) for name, (published, *_) in SETTINGS.items()}
     models = {name: train_on(workspace, name, plan, sets, form.patience) for name, plan in plans.items()}

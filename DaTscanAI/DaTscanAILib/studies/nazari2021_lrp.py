@@ -49,7 +49,7 @@ FULL, QUICK = Form(40, 5), Form(3, 3)
 
 def run(workspace: Workspace) -> Findings:
     """The whole study."""
-    form = QUICK if workspace.options.quick else FULL
+    form = workspace.form(FULL, QUICK)
     sets = divide(workspace, SHARES)
     plan = plan_of(workspace, "nazari2021-full", form.epochs)
     model = train_on(workspace, "full", plan, sets, form.patience)
@@ -89,7 +89,8 @@ def plan_of(workspace: Workspace, published: str, epochs: int) -> Plan:
         raise DaTscanError(
             f"{other}: this study needs a network of the whole brain: choose compact or nazari2021-full."
         )
-    return replace(plan, architecture=other, learning_rate=PLANS[other].learning_rate)
+    preprocessing = replace(plan.preprocessing, from_midway=PLANS[other].preprocessing.from_midway)
+    return replace(plan, architecture=other, preprocessing=preprocessing, learning_rate=PLANS[other].learning_rate)
 
 
 def train_on(workspace: Workspace, name: str, plan: Plan, sets: np.ndarray, patience: int):

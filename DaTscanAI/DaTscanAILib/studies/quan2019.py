@@ -46,7 +46,7 @@ FULL, QUICK = Form(10, 500, 20), Form(3, 40, 3)
 
 def run(workspace: Workspace) -> Findings:
     """The whole study."""
-    form = QUICK if workspace.options.quick else FULL
+    form = workspace.form(FULL, QUICK)
     extractor = load_extractor(workspace)
     images = [color_picture(unmirrored(one)) for one in workspace.scans]
     names = [one.case.name for one in workspace.scans]

@@ -64,7 +64,7 @@ FULL, QUICK = Form(10, 30, 8), Form(2, 4, 4)
 
 def run(workspace: Workspace) -> Findings:
     """The whole study."""
-    form = QUICK if workspace.options.quick else FULL
+    form = workspace.form(FULL, QUICK)
     data = _measured(workspace, workspace.scans, "slabs")
     other = _independent(workspace)
     splits = [

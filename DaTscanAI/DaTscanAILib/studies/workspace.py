@@ -4,7 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,7 @@ class StudyOptions:
         random_weights: run Inception with random weights, to try the pipeline.
         independent: manifest of other scans to test on (wenzel2019).
         architecture: network in place of the published one (nazari2021-lrp, nazari2021-extrastriatal).
+        epochs: of each training, at most, in place of the form's (all but kim2018).
     """
 
     manifest: Path
@@ -52,6 +53,7 @@ class StudyOptions:
     random_weights: bool = False
     independent: Path | None = None
     architecture: str | None = None
+    epochs: int | None = None
 
 
 class Workspace:
@@ -78,6 +80,11 @@ class Workspace:
         self.truth = truth_of(self.scans)
         self._check_classes()
         self._check_recipe()
+
+    def form(self, full, quick):
+        """The sizes that the options ask for, of a study's two."""
+        chosen = quick if self.options.quick else full
+        return replace(chosen, epochs=self.options.epochs) if self.options.epochs else chosen
 
     def prepare(self, manifest: Path, cache: str) -> tuple[list[Prepared], dict[str, str]]:
         """The usable scans of a manifest that are labelled, and why the others are not usable."""
@@ -133,6 +140,7 @@ class Workspace:
             "seed": options.seed,
             "weights": file_sha256(options.weights) if options.weights else options.random_weights,
             "architecture": options.architecture,
+            "epochs": options.epochs,
             "independent": options.independent.name if options.independent else None,
             "scans": [_identity(one.case) for one in self.scans],
         }
