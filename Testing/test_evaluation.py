@@ -12,21 +12,30 @@ from DaTscanAILib.errors import DaTscanError
 from DaTscanAILib.evaluation import Answers, describe, evaluate, grouped, summarize
 from DaTscanAILib.results import table_row
 
-# truth, probability of reduced, answer, site: one error that was doubted, one that was not, one right but doubted.
+# truth, probability of reduced, answer, relevance of the putamen, map fits, site: one error that was doubted and
+# contradicted by the map, one that was neither, one right but doubted.
 ROWS = (
-    ("a", "reduced", 0.95, "reduced", "one"),
-    ("b", "reduced", 0.40, "uncertain", "one"),
-    ("c", "reduced", 0.60, "uncertain", "two"),
-    ("d", "normal", 0.05, "normal", "one"),
-    ("e", "normal", 0.80, "reduced", "two"),
-    ("f", "normal", 0.10, "normal", "two"),
-    ("g", "normal", 0.20, "normal", "two"),
+    ("a", "reduced", 0.95, "reduced", 0.3, "true", "one"),
+    ("b", "reduced", 0.40, "uncertain", 0.1, "false", "one"),
+    ("c", "reduced", 0.60, "uncertain", -0.1, "false", "two"),
+    ("d", "normal", 0.05, "normal", -0.2, "true", "one"),
+    ("e", "normal", 0.80, "reduced", 0.2, "true", "two"),
+    ("f", "normal", 0.10, "normal", -0.3, "true", "two"),
+    ("g", "normal", 0.20, "normal", None, "", "two"),
 )
 
 
 def answers():
-    names, truth, probability, label, site = (np.array(column) for column in zip(*ROWS, strict=True))
-    return Answers(names, truth == "reduced", probability.astype(float), label, {"site": site})
+    names, truth, probability, label, relevance, fits, site = (np.array(column) for column in zip(*ROWS, strict=True))
+    return Answers(
+        names,
+        truth == "reduced",
+        probability.astype(float),
+        label,
+        relevance.astype(float),
+        fits,
+        {"site": site},
+    )
 
 
 def test_counts_by_hand():
@@ -42,6 +51,11 @@ def test_counts_by_hand():
     assert shares["right_but_uncertain"] == pytest.approx(1 / 5)
     assert shares["accuracy_when_certain"] == pytest.approx(4 / 5)
     assert shares["roc_auc"] == pytest.approx(10 / 12)
+    assert shares["relevance_sign_accuracy"] == pytest.approx(4 / 6)
+    assert shares["relevance_sign_sensitivity"] == pytest.approx(2 / 3)
+    assert shares["relevance_sign_specificity"] == pytest.approx(2 / 3)
+    assert shares["errors_not_consistent"] == pytest.approx(1 / 2)
+    assert shares["right_but_not_consistent"] == pytest.approx(1 / 5)
 
 
 def test_a_group_without_errors_has_no_share_of_caught_ones():
@@ -58,14 +72,14 @@ def test_a_column_of_numbers_is_grouped_by_tenths():
 @pytest.fixture
 def written(tmp_path, monkeypatch):
     """`evaluate` of a manifest whose cases a stub has answered; case h could not be read."""
-    rows = [f"{name},{name}.nii.gz,{truth},{site}" for name, truth, _, _, site in ROWS]
+    rows = [f"{name},{name}.nii.gz,{truth},{site}" for name, truth, *_, site in ROWS]
     (tmp_path / "manifest.csv").write_text("\n".join(["case,scan,label,site", *rows, "h,h.nii.gz,normal,two", ""]))
     for name in "abcdefgh":
         (tmp_path / f"{name}.nii.gz").touch()
 
     def answered(cases, options, progress=None):
         options.output.mkdir()
-        known = {name: (probability, label) for name, _, probability, label, _ in ROWS}
+        known = {name: rest for name, _, *rest, _ in ROWS}
         return [
             Outcome(case.name, table_row(case.name, _result(*known[case.name]), None))
             if case.name in known
@@ -78,8 +92,12 @@ def written(tmp_path, monkeypatch):
     return tmp_path, summary, failed
 
 
-def _result(probability, label):
-    return {"classification": {"label": label, "probability_reduced": probability, "model": "stub"}}
+def _result(probability, label, relevance, fits):
+    consistent = {"true": True, "false": False}.get(fits)
+    return {
+        "classification": {"label": label, "probability_reduced": probability, "model": "stub"},
+        "explanation": {"ipsilateral_putamen_relevance": relevance, "consistent": consistent},
+    }
 
 
 def test_what_is_left_out_counts_in_its_own_group_only(written):
@@ -102,6 +120,8 @@ def test_what_is_written(written):
         "label": "reduced",
         "answer": "uncertain",
         "probability_reduced": "0.4",
+        "relevance": "0.1",
+        "consistent": "false",
         "site": "one",
     }
     assert [path.suffix for path in (folder / "out" / "figures").iterdir()]

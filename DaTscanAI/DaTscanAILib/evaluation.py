@@ -30,6 +30,8 @@ class Answers:
         truth: bool, labelled reduced.
         probability: of reduced.
         label: `normal`, `reduced` or `uncertain`.
+        relevance: mean relevance of the hottest voxels of the lower putamen, nan where there is no map.
+        consistent: whether the map fits the answer (`true`, `false`, or empty where there is no map).
         groups: other columns of the manifest, `{column: array of text}`.
     """
 
@@ -37,6 +39,8 @@ class Answers:
     truth: np.ndarray
     probability: np.ndarray
     label: np.ndarray
+    relevance: np.ndarray
+    consistent: np.ndarray
     groups: dict[str, np.ndarray]
 
     def select(self, mask: np.ndarray) -> "Answers":
@@ -46,6 +50,8 @@ class Answers:
             self.truth[mask],
             self.probability[mask],
             self.label[mask],
+            self.relevance[mask],
+            self.consistent[mask],
             {column: values[mask] for column, values in self.groups.items()},
         )
 
@@ -110,6 +116,8 @@ def collect_answers(cases, outcomes, columns) -> Answers:
         np.array([case.label == "reduced" for case, _ in pairs]),
         np.array([float(row["probability_reduced"]) for _, row in pairs]),
         np.array([row["label"] for _, row in pairs]),
+        np.array([float(row["ipsilateral_putamen_relevance"] or "nan") for _, row in pairs]),
+        np.array([row["consistent"] for _, row in pairs]),
         groups,
     )
 
@@ -133,6 +141,9 @@ def summarize(answers: Answers) -> dict:
         "errors_caught_as_uncertain": share((uncertain & ~right).sum(), (~right).sum()),
         "right_but_uncertain": share((uncertain & right).sum(), right.sum()),
         "accuracy_when_certain": share((right & ~uncertain).sum(), (~uncertain).sum()),
+        **read_by_relevance(answers),
+        "errors_not_consistent": share((~right & (answers.consistent == "false")).sum(), (~right).sum()),
+        "right_but_not_consistent": share((right & (answers.consistent == "false")).sum(), right.sum()),
     }
     return {
         "answered": int(right.size),
@@ -144,11 +155,18 @@ def summarize(answers: Answers) -> dict:
     }
 
 
+def read_by_relevance(answers: Answers) -> dict:
+    """The second reading of Nazari 2021: reduced where the lower putamen's mean relevance is above 0."""
+    mapped = np.isfinite(answers.relevance)
+    metrics = classification_metrics(answers.truth[mapped], answers.relevance[mapped] > 0)
+    return {f"relevance_sign_{name}": metrics[name] for name in ("accuracy", "sensitivity", "specificity")}
+
+
 def _write(folder, summary, answers, main):
     atomic_write_bytes(folder / "evaluation.json", (json.dumps(summary, indent=1) + "\n").encode())
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["case", "label", "answer", "probability_reduced", *answers.groups])
+    table.writerow(["case", "label", "answer", "probability_reduced", "relevance", "consistent", *answers.groups])
     for k, name in enumerate(answers.names):
         table.writerow(
             [
@@ -156,6 +174,8 @@ def _write(folder, summary, answers, main):
                 "reduced" if answers.truth[k] else "normal",
                 answers.label[k],
                 f"{answers.probability[k]:.6g}",
+                f"{answers.relevance[k]:.6g}" if np.isfinite(answers.relevance[k]) else "",
+                answers.consistent[k],
                 *(values[k] for values in answers.groups.values()),
             ]
         )
