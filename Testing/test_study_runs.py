@@ -239,12 +239,16 @@ def test_smoothing_lowers_a_normal_sbr_and_the_lower_side_counts():
 
 
 def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
-    more = ("--architecture", "compact")
+    more = ("--architecture", "compact", "--epochs", "1")
     assert run("nazari2021-lrp", cohort, tmp_path / "out", *more) == 0
     figures = ("mean_maps", "putamen_relevance", "roc", "learning_curves")
     tables = ("split", "test_answers", "network", "classification_tree", "sbr_of_the_lower_putamen")
     summary = check_outputs("nazari2021-lrp", tmp_path / "out", figures, tables)
     assert "compact" in summary["warnings"][0]
+    assert summary["sizes"]["epochs at most"] == 1
+    with (tmp_path / "out" / "tables" / "learning_curves.csv").open(newline="") as stream:
+        assert [row["epoch"] for row in csv.DictReader(stream)] == ["1"]
+    assert find_model(tmp_path / "out" / "models" / "full").preprocessing.from_midway
     with (tmp_path / "out" / "tables" / "test_answers.csv").open(newline="") as stream:
         answers = list(csv.DictReader(stream))
     # the model in the folder answers as the study did
@@ -283,6 +287,8 @@ def test_an_unknown_study_and_options_of_others_are_refused(cohort, tmp_path, ca
     assert all(name in message for name in STUDIES)
     assert run("wenzel2019", cohort, tmp_path / "a", "--random-weights") == cli.UNUSABLE
     assert "--random-weights is no option of wenzel2019" in capsys.readouterr().err
+    assert run("kim2018", cohort, tmp_path / "a", "--epochs", "3") == cli.UNUSABLE
+    assert "--epochs is no option of kim2018" in capsys.readouterr().err
     assert run("kim2018", cohort, tmp_path / "a", "--weights", str(tmp_path / "none.pth")) == cli.UNUSABLE
     assert "none.pth" in capsys.readouterr().err
 

@@ -19,9 +19,9 @@ NOTES = """
 - **Spreads** of normal scans are wider than those of one camera: each group here mixes cameras, filters and radii.
 - **The healthy map** is a mean of many persons, normalized and smoothed by others; its striatal uptake lies under
   that of Lange's single scans. Outside the striatum it is the better comparison.
-- **Loss and recovery.** Over 200 scans the mean loss of the reduced ones agrees with Lange's patients within its error;
-  of the smallest losses, on which readers differ, nothing is known. A little less of the true binding is recovered than
-  in phantoms (why, we do not know).
+- **Loss and recovery.** Over 200 scans the mean loss of the reduced ones agrees with Lange's within its error; of the
+  smallest losses, on which readers differ, nothing is known. A little less of the true binding is recovered than in
+  phantoms (why, we do not know).
 - **The insula.** Here part of its uptake is the putamen's, blurred outwards by the camera.
 - Not compared: test-retest differences, radius of rotation, calibration of cameras with phantoms.
 """
