@@ -23,7 +23,7 @@ HEADS = {"balanced": (0, 1), "sensitive": (2, 3), "specific": (4, 5)}
 def start_model(tmp_path_factory):
     torch.manual_seed(3)
     networks = [build_network("compact")]
-    rule = AnswerRule(slope=0.7, intercept=0.1, heads=HEADS)
+    rule = AnswerRule(slope=0.7, intercept=0.1, doubt=(0.2, 0.7), heads=HEADS)
     folder = tmp_path_factory.mktemp("models") / "start"
     return write_model(folder, "compact", networks, Preprocessing(scale=2.0), rule, "Trained on nothing.")
 
@@ -49,6 +49,7 @@ def test_the_plan_takes_over_what_the_model_is(start_model):
     assert (plan.architecture, plan.members, plan.spares) == ("compact", 1, 0)
     assert plan.heads == PLANS["compact"].heads
     assert plan.head_weights == PLANS["compact"].head_weights
+    assert plan.doubt == (0.2, 0.7)
 
 
 def test_dense_layers_learn_first_and_then_all(start_model, adapted):

@@ -39,6 +39,7 @@ def plan_to_adapt(start: Model, plans: dict):
         spares=0,  # none of them starts from nothing
         heads=tuple((name, *pair) for name, pair in heads.items()),
         head_weights=tuple(weights.get(name, (1.0, 1.0)) for name in heads),
+        doubt=start.rule.doubt,
     )
 
 
