@@ -91,7 +91,7 @@ PLANS = {
     ),
     "wenzel2019": Plan(
         "wenzel2019",
-        Preprocessing(box="slab"),
+        Preprocessing(box="slab", from_midway=True),
         members=1,
         epochs=4,
         batch_size=16,
