@@ -266,11 +266,14 @@ def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch)
 
 
 def test_nazari2021_extrastriatal_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
-    more = ("--architecture", "compact")
+    more = ("--architecture", "compact", "--plain-input")
     assert run("nazari2021-extrastriatal", cohort, tmp_path / "out", *more) == 0
     tables = ("split", "test_full", "test_striatum", "test_without_striatum")
     summary = check_outputs("nazari2021-extrastriatal", tmp_path / "out", ("learning_curves",), tables)
     assert find_model(tmp_path / "out" / "models" / "striatum").preprocessing.box == "striatum"
+    for setting in ("full", "striatum", "without_striatum"):
+        assert not find_model(tmp_path / "out" / "models" / setting).preprocessing.from_midway
+    assert "scan itself" in summary["warnings"][1]
     assert find_model(tmp_path / "out" / "models" / "without_striatum").preprocessing.striatum_masked
     assert summary["results"]["confirmed"] == []  # nothing is lost outside the striatum of these scans
     assert set(summary["results"]["clusters"]) == {"full", "without_striatum"}

@@ -265,6 +265,11 @@ def _add_study(commands):
     command.add_argument("--random-weights", action="store_true", help="Inception untrained, to try the pipeline")
     command.add_argument("--independent", type=Path, metavar="MANIFEST", help="other scans to test on (wenzel2019)")
     command.add_argument("--architecture", metavar="NAME", help="network in place of the paper's (nazari2021-...)")
+    command.add_argument(
+        "--plain-input",
+        action="store_true",
+        help="the scans themselves, not differences from midway (nazari2021-...)",
+    )
     command.add_argument("--epochs", type=_positive, metavar="N", help="of a training, at most (not kim2018)")
 
 

@@ -20,7 +20,7 @@ from .clusters import Cluster, compare_classes, correlation, find_clusters, regi
 from .figures import roc_figure, scatter_figure
 from .group_maps import Explained, explain, heat_threshold, map_row, outside_striatum, rows_figure
 from .model_training import write_learning_curves
-from .nazari2021_lrp import SETS, divide, limits, plan_of, train_on
+from .nazari2021_lrp import INPUT_CHOICE, SETS, divide, limits, plan_of, train_on
 from .summary import Findings
 from .tables import as_numbers, decimal, percent, shares_table, write_table
 from .workspace import Workspace
@@ -39,6 +39,7 @@ CHOICES = [
     "Dense layers of 32 and 16 for the full image and without striatum, of 16, 16 and 16 for the striatum only: "
     "these give the numbers of parameters that the paper quotes.",
     "The box of the striatum is 61 x 44 x 35 voxels at x -60..60, y -50..36, z -34..34 mm; the paper gives its size.",
+    INPUT_CHOICE,
     "The striatum that is masked, and that the threshold leaves out, is the large regions of the hottest voxels; "
     "masked voxels are set to the reference level.",
     "Heat maps are of the correctly answered training and validation scans, so that the test scans confirm what "

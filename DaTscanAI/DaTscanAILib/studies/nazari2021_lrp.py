@@ -23,6 +23,10 @@ from .workspace import Workspace
 SHARES = (864 / 1296, 144 / 1296, 288 / 1296)
 SETS = ("training", "validation", "test")
 TREE_DEPTH, LEAST_IN_LEAF = 3, 5
+INPUT_CHOICE = (
+    "The network sees what a scan midway between normal and reduced has more than the scan, not the scan itself "
+    "(--plain-input): otherwise relevance was negative in both classes, which the paper's maps are not."
+)
 CHOICES = [
     "Dense layers of 32 and 16: only they make the 236 million parameters that the paper quotes.",
     "Of 100 divisions stratified by class and sex, the one whose sets differ least in mean age.",
@@ -30,6 +34,7 @@ CHOICES = [
     "weights count.",
     "Relevance starts as the difference of the logits, reduced minus normal, and the alpha-beta rule is the standard "
     "one (alpha 2, beta 1): both are needed for the maps that the paper shows.",
+    INPUT_CHOICE,
     "The heat map is the mean of the true positives minus that of the true negatives: positive argues for reduced.",
     "The cut-off of the SBR (lower putamen) and the classification tree (SBR, asymmetry, caudate/putamen ratio; "
     "depth 3, 5 scans a leaf at least) are learned from training and validation scans.",
@@ -82,6 +87,8 @@ def plan_of(workspace: Workspace, published: str, epochs: int) -> Plan:
         DaTscanError: the other network does not take the same input.
     """
     plan = replace(PLANS[published], epochs=epochs, seed=workspace.options.seed)
+    if workspace.options.plain_input:
+        plan = replace(plan, preprocessing=replace(plan.preprocessing, from_midway=False))
     other = workspace.options.architecture
     if other is None or plan.preprocessing.box == "striatum":
         return plan
@@ -89,8 +96,7 @@ def plan_of(workspace: Workspace, published: str, epochs: int) -> Plan:
         raise DaTscanError(
             f"{other}: this study needs a network of the whole brain: choose compact or nazari2021-full."
         )
-    preprocessing = replace(plan.preprocessing, from_midway=PLANS[other].preprocessing.from_midway)
-    return replace(plan, architecture=other, preprocessing=preprocessing, learning_rate=PLANS[other].learning_rate)
+    return replace(plan, architecture=other, learning_rate=PLANS[other].learning_rate)
 
 
 def train_on(workspace: Workspace, name: str, plan: Plan, sets: np.ndarray, patience: int):
@@ -269,6 +275,8 @@ def limits(workspace: Workspace) -> list[str]:
     found = []
     if workspace.options.architecture:
         found.append(f"The network {workspace.options.architecture} stands in place of the paper's.")
+    if workspace.options.plain_input:
+        found.append("The network saw the scan itself, not its difference from midway.")
     if any(one.case.sex is None for one in workspace.scans):
         found.append("The manifest does not give every sex: scans without one are a stratum of their own.")
     if any(one.case.age is None for one in workspace.scans):

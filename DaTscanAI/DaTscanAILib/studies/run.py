@@ -43,6 +43,7 @@ _OPTIONS = {
     "random_weights": ("kim2018", "quan2019"),
     "independent": ("wenzel2019",),
     "architecture": ("nazari2021-lrp", "nazari2021-extrastriatal"),
+    "plain_input": ("nazari2021-lrp", "nazari2021-extrastriatal"),
     "epochs": ("quan2019", "wenzel2019", "nazari2021-lrp", "nazari2021-extrastriatal"),
 }
 

@@ -39,6 +39,7 @@ class StudyOptions:
         random_weights: run Inception with random weights, to try the pipeline.
         independent: manifest of other scans to test on (wenzel2019).
         architecture: network in place of the published one (nazari2021-lrp, nazari2021-extrastriatal).
+        plain_input: show the networks the scans themselves (nazari2021-lrp, nazari2021-extrastriatal).
         epochs: of each training, at most, in place of the form's (all but kim2018).
     """
 
@@ -53,6 +54,7 @@ class StudyOptions:
     random_weights: bool = False
     independent: Path | None = None
     architecture: str | None = None
+    plain_input: bool = False
     epochs: int | None = None
 
 
@@ -140,6 +142,7 @@ class Workspace:
             "seed": options.seed,
             "weights": file_sha256(options.weights) if options.weights else options.random_weights,
             "architecture": options.architecture,
+            "plain_input": options.plain_input,
             "epochs": options.epochs,
             "independent": options.independent.name if options.independent else None,
             "scans": [_identity(one.case) for one in self.scans],
