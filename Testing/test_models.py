@@ -235,6 +235,7 @@ def test_masking_removes_the_striatum_only():
     )
     assert (masked[striatum] == 0).all()
     np.testing.assert_array_equal(masked[~striatum], plain[~striatum])
+    assert (Preprocessing(striatum_masked=True, from_midway=True).apply(voxels, atlas)[striatum] == 0).all()
 
 
 def test_shipped_models_load_and_are_small():

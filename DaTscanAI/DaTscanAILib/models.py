@@ -35,7 +35,7 @@ class Preprocessing:
 
     Attributes:
         box: `full`, `striatum` or `slab` (mean of 6 axial slices).
-        striatum_masked: set the hottest-voxels regions of the striatum to the reference level.
+        striatum_masked: set the hottest-voxels regions of the striatum to the reference level, or to midway.
         window: values are clipped to this, in multiples of the reference level.
         offset, scale: then `(x - offset) / scale`.
         from_midway: instead `(m - x) / scale`, m lying midway between a mean normal and a mean reduced scan
@@ -59,7 +59,8 @@ class Preprocessing:
             voxels: `(91, 109, 91)` normalized, lower putamen left.
         """
         if self.striatum_masked:
-            voxels = np.where((atlas.regions >= 1) & (atlas.regions <= 4), np.float32(1), voxels)
+            unremarkable = load_midway() if self.from_midway else np.float32(1)
+            voxels = np.where((atlas.regions >= 1) & (atlas.regions <= 4), unremarkable, voxels)
         voxels = np.clip(self._boxed(voxels), *self.window)
         difference = self._boxed(load_midway()) - voxels if self.from_midway else voxels - np.float32(self.offset)
         return difference / np.float32(self.scale)

@@ -96,7 +96,7 @@ def plan_of(workspace: Workspace, published: str, epochs: int) -> Plan:
         raise DaTscanError(
             f"{other}: this study needs a network of the whole brain: choose compact or nazari2021-full."
         )
-    return replace(plan, architecture=other, learning_rate=PLANS[other].learning_rate)
+    return replace(plan, architecture=other)
 
 
 def train_on(workspace: Workspace, name: str, plan: Plan, sets: np.ndarray, patience: int):
