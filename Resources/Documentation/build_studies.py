@@ -2,8 +2,9 @@
 
     python Resources/Documentation/build_studies.py STUDIES
 
-STUDIES/NAME is the output of `study`, and STUDIES/NAME.txt says by which commands. Writes studies.md, and beside it
-studies/NAME with each study's summary, tables and figures. Models and pictures of single scans stay behind.
+STUDIES/NAME is the output of `study`; STUDIES/NAME.txt says by which commands, STUDIES/NAME.md what to make of it.
+Writes studies.md, and beside it studies/NAME with each study's summary, tables and figures. Models and pictures of
+single scans stay behind.
 """
 
 import json
@@ -27,23 +28,29 @@ def main(folder):
     for name in names:
         summary = json.loads((folder / name / "summary.json").read_text(encoding="utf-8"))
         copy(folder / name, HERE / "studies" / name)
-        parts.append(section(name, summary, (folder / f"{name}.txt").read_text(encoding="utf-8")))
+        parts.append(section(name, summary, *(read(folder / f"{name}.{kind}") for kind in ("txt", "md"))))
     (HERE / "studies.md").write_text("\n".join(parts), encoding="utf-8")
 
 
-def section(name, summary, commands):
+def read(file):
+    return file.read_text(encoding="utf-8").strip()
+
+
+def section(name, summary, commands, remark):
     study = summary["study"]
     sizes = ", ".join(f"{what} {value}" for what, value in summary["sizes"].items())
     failed = summary["data"]["failed"]
     lines = [
         f"## {name}",
         f"{summary['source']}. {summary['data']['sentence']}"
-        + (f" {len(failed)} more could not be used." if failed else "")
-        + f" {summary['form'].capitalize()} form of `{study}`: {sizes}.",
+        + (f" {len(failed)} more could not be used." if failed else ""),
+        f"{summary['form'].capitalize()} form of `{study}`: {sizes}.",
         "",
-        *(f"    {line}" for line in commands.strip().splitlines()),
+        *(f"    {line}" for line in commands.splitlines()),
         "",
         *(f"**{warning}**\n" for warning in summary["warnings"]),
+        remark,
+        "",
         "| quantity | in the paper | here, on simulated scans |",
         "|---|---|---|",
         *(f"| {row['quantity']} | {row['paper']} | {row['here']} |" for row in summary["comparison"]),
