@@ -29,6 +29,7 @@ from .version import VERSION
 
 LABELS = ("normal", "reduced")
 LEAST_PER_CLASS = 5
+NAZARI_2021, WENZEL_2019 = "doi:10.1007/s00259-021-05569-9", "doi:10.1007/s00259-019-04502-5"
 
 
 @dataclass(frozen=True)
@@ -363,7 +364,7 @@ def bundle_metadata(plan: Plan, trained_on: str, scores: dict, parameters: int) 
         "data_type": "SPECT in MNI space, 2 mm",
         "intended_use": "research only, not a medical device",
         "eval_metrics": scores,
-        "references": ["doi:10.1007/s00259-021-05569-9"],
+        "references": [WENZEL_2019 if plan.architecture == "wenzel2019" else NAZARI_2021],
         "parameters": parameters,
         "training": {key: value for key, value in asdict(plan).items() if key != "preprocessing"},
         "network_data_format": {
