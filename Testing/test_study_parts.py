@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from study_factory import synthetic_scan
 
 from DaTscanAILib.atlas import GRID_SHAPE, load_atlas
+from DaTscanAILib.consistency import lower_putamen_relevance
 from DaTscanAILib.errors import DaTscanError
 from DaTscanAILib.evaluation_figures import roc_points
 from DaTscanAILib.inputs import Case
@@ -25,7 +26,7 @@ from DaTscanAILib.studies.clusters import (
     spill_shells,
 )
 from DaTscanAILib.studies.figures import CURVE_POINTS, roc_band
-from DaTscanAILib.studies.group_maps import heat_threshold, outside_striatum, putamen_relevance
+from DaTscanAILib.studies.group_maps import heat_threshold, outside_striatum
 from DaTscanAILib.studies.heads import train_dense_head, train_top_layer
 from DaTscanAILib.studies.picture_augmentation import KIM_COPIES, kim_copies, quan_copies
 from DaTscanAILib.studies.slices import axial_picture, chosen_slice, representative_slice
@@ -270,7 +271,7 @@ def test_relevance_of_the_putamen_is_read_where_the_left_one_is_hottest():
     voxels.reshape(-1)[hottest] = 3.0
     relevance.reshape(-1)[hottest[:625]] = 2.0
     relevance[atlas.regions == 4] = -9.0
-    assert putamen_relevance(voxels, relevance, atlas) == pytest.approx(1.0)
+    assert lower_putamen_relevance(relevance, voxels, atlas)[0] == pytest.approx(1.0)
 
 
 def test_the_adjusted_difference_without_covariates_is_that_of_the_means(random):

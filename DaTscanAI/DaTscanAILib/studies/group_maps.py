@@ -8,8 +8,8 @@ import numpy as np
 from ..atlas import GRID_AFFINE, GRID_SHAPE, Atlas, load_atlas, load_mri
 from ..classification import Classifier
 from ..colors import relevance_table
+from ..consistency import lower_putamen_relevance
 from ..models import Model
-from ..quantification import HOTTEST_VOLUME_ML, hottest_voxels_mask
 from ..reporting.panels import (
     RELEVANCE_OPACITY,
     Strip,
@@ -62,7 +62,8 @@ def explain(workspace: Workspace, name: str, model: Model, scans: list, truth: n
             group = 2 * int(is_reduced) + int(answer.logit_difference > 0)
             sums[group] += answer.relevance
             counts[group] += 1
-            numbers.append((answer.logit_difference, putamen_relevance(voxels, answer.relevance, atlas)))
+            putamen, _ = lower_putamen_relevance(answer.relevance, voxels, atlas)
+            numbers.append((answer.logit_difference, putamen))
             if index % 20 == 0 or index == len(scans):
                 workspace.say(f"{name}: relevance of {index} of {len(scans)} scans")
         means = sums / np.maximum(counts, 1)[:, None, None, None]
@@ -74,13 +75,6 @@ def explain(workspace: Workspace, name: str, model: Model, scans: list, truth: n
         dict(zip(GROUPS, arrays["means"], strict=True)),
         dict(zip(GROUPS, map(int, arrays["counts"]), strict=True)),
     )
-
-
-def putamen_relevance(voxels: np.ndarray, relevance: np.ndarray, atlas: Atlas) -> float:
-    """Mean relevance of the hottest voxels of the left, which is the lower, putamen (Nazari 2021)."""
-    region = atlas.hottest_voxels_region("putamen", "left")
-    hottest = hottest_voxels_mask(voxels, region, HOTTEST_VOLUME_ML["putamen"])
-    return float(relevance[hottest].mean(dtype=np.float64))
 
 
 def outside_striatum(atlas: Atlas) -> np.ndarray:

@@ -24,8 +24,8 @@ SHARES = (864 / 1296, 144 / 1296, 288 / 1296)
 SETS = ("training", "validation", "test")
 TREE_DEPTH, LEAST_IN_LEAF = 3, 5
 INPUT_CHOICE = (
-    "The network sees what a scan midway between normal and reduced has more than the scan, not the scan itself "
-    "(--plain-input): otherwise relevance was negative in both classes, which the paper's maps are not."
+    "Unless --plain-input is given, the network sees what a scan midway between normal and reduced has more than the "
+    "scan: with the scan itself, relevance was negative in both classes, which the paper's maps are not."
 )
 CHOICES = [
     "Dense layers of 32 and 16: only they make the 236 million parameters that the paper quotes.",
