@@ -77,16 +77,16 @@ def register(scan: Scan, template: Template | None = None) -> Registration:
 
     Args:
         scan: any orientation, voxel size and field of view.
-        template: another basis, for experiments.
+        template: another basis, for experiments; its quality is judged without regard to the tracer.
     """
     template = template or load_template()
     smooth = SmoothScan(scan.voxels, scan.affine).smoothed(template.fwhm)
     start = PRIOR_MEAN.copy()
     start[:3] = center_of_mass(smooth.smoothed(12.0, every=2))
-    best = _judged(fit_template(smooth, template, start))
+    best = _judged(fit_template(smooth, template, start), template)
     starts = iter(_other_starts(start))
     while best.quality < ACCEPTED_FROM and (other := next(starts, None)) is not None:
-        best = max(best, _judged(fit_template(smooth, template, other)), key=_quality)
+        best = max(best, _judged(fit_template(smooth, template, other), template), key=_quality)
     if best.quality < ACCEPTED_FROM:
         best = max([best, *(_mirrored_fit(smooth, template, start, axes) for axes in ("S", "A", "SA"))], key=_quality)
     return _decide_on_flip(best)
@@ -134,7 +134,8 @@ def _mirrored_fit(scan, template, start, axes):
     for axis in axes:
         row = "RAS".index(axis)
         reflection[row, row], reflection[row, 3] = -1, 2 * start[row]
-    fit = _judged(fit_template(SmoothScan(scan.voxels, reflection @ scan.affine), template, start))
+    mirrored = SmoothScan(scan.voxels, reflection @ scan.affine)
+    fit = _judged(fit_template(mirrored, template, start), template)
     return replace(fit, scanner_from_mni=reflection @ fit.scanner_from_mni, flipped=axes)
 
 
@@ -159,9 +160,9 @@ def _decide_on_flip(registration):
     )
 
 
-def _judged(fit):
+def _judged(fit, template):
     # Rounded far below the accuracy, so that rounding noise of thread counts does not reach the results.
-    quality = round(quality_of(fit), 6)
+    quality = round(quality_of(fit, template), 6)
     features = {name: round(value, 6) for name, value in fit.features.items()}
     return Registration(np.round(fit.scanner_from_mni, 6), quality, quality >= ACCEPTED_FROM, features)
 
@@ -170,13 +171,14 @@ def _quality(registration):
     return registration.quality
 
 
-def quality_of(fit: Fit) -> float:
+def quality_of(fit: Fit, template: Template) -> float:
     """Logistic model of a fit's features, made by `Resources/Templates/calibrate_registration.py`.
 
     A brain of which less than 70 % is in the field of view is never accepted, whatever the rest of it looks like.
     """
     model = _quality_model()
-    score = model["intercept"] + float(np.dot(model["weights"], quality_inputs(fit, other_tracer_score(fit))))
+    inputs = quality_inputs(fit, other_tracer_score(fit, template))
+    score = model["intercept"] + float(np.dot(model["weights"], inputs))
     probability = 1 / (1 + np.exp(-np.clip(score, -60, 60)))
     return float(probability * coverage_factor(fit))
 
@@ -198,10 +200,11 @@ def quality_inputs(fit: Fit, other_tracer: float) -> np.ndarray:
     )
 
 
-def other_tracer_score(fit: Fit) -> float:
+def other_tracer_score(fit: Fit, template: Template) -> float:
     """How much the components look like blood flow or glucose (positive) rather than DAT (negative)."""
     direction = np.asarray(_quality_model()["other_tracer"]["weights"])
-    if fit.coefficients.size != direction.size:  # a lost fit, or another template than the calibrated one
+    is_lost, is_calibrated = fit.coefficients.size != direction.size, template is load_template()
+    if is_lost or not is_calibrated:
         return 0.0
     return float(direction @ np.clip(fit.coefficients, -10, 10) + _quality_model()["other_tracer"]["intercept"])
 
