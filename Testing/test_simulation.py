@@ -1,15 +1,14 @@
 """The simulator: conservation laws, analytic attenuation and resolution, published losses, determinism."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from camera_factory import CAMERA, PIXEL, SIZE, cylinder
 from scipy import ndimage
 
 from DaTscanAILib.atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
 from DaTscanAILib.geometry import apply_affine, resample
 from DaTscanAILib.simulation.anatomy import ANATOMIES, Region, load_anatomy
-from DaTscanAILib.simulation.camera import FAMILIES, draw_camera
+from DaTscanAILib.simulation.camera import FAMILIES
 from DaTscanAILib.simulation.disease import SUBTYPES, draw_degeneration, remaining_share
 from DaTscanAILib.simulation.head import Head, Pose, draw_pose
 from DaTscanAILib.simulation.projection import Projector, record, scatter
@@ -22,31 +21,12 @@ from DaTscanAILib.simulation.reconstruction import (
 from DaTscanAILib.simulation.simulator import Settings, simulate_scan
 from DaTscanAILib.simulation.uptake import Person, draw_uptake
 
-SIZE, PIXEL = 64, 4.0
-CAMERA = replace(
-    draw_camera(np.random.default_rng(0), ("papers",)),
-    pixel=PIXEL,
-    views=60,
-    radius=150.0,
-    matrix=SIZE,
-    resolution_at_face=1.35,
-    resolution_slope=0.0195,
-)
-
-
-def disk(radius_mm, center=(0, 0), slices=1):
-    x = (np.arange(SIZE) - (SIZE - 1) / 2) * PIXEL
-    distance = np.sqrt(np.add.outer((x - center[0]) ** 2, (x - center[1]) ** 2))
-    plane = np.clip((radius_mm - distance) / PIXEL + 0.5, 0, 1)  # the edge's pixels in part
-    return np.repeat(plane[:, :, None], slices, axis=2).astype(np.float32)
-
-
 # ---- projection
 
 
 def test_projection_keeps_the_counts():
     """Without attenuation every view sees the whole activity."""
-    activity = disk(40, (30, -20), 9)
+    activity = cylinder(40, (30, -20), 9)
     activity[:, :, :3] = activity[:, :, -3:] = 0
     total = Projector(CAMERA, SIZE, None).project(activity).sum(axis=(1, 2))
     np.testing.assert_allclose(total, activity.sum(), rtol=2e-3)
@@ -54,7 +34,7 @@ def test_projection_keeps_the_counts():
 
 def test_back_projection_is_the_transpose_of_projection():
     random = np.random.default_rng(1)
-    projector = Projector(CAMERA, SIZE, 0.012 * disk(90, slices=5))
+    projector = Projector(CAMERA, SIZE, 0.012 * cylinder(90, slices=5))
     views = [3, 17, 44]
     image = random.random((SIZE, SIZE, 5), dtype=np.float32)
     views_data = random.random((3, SIZE, 5), dtype=np.float32)
@@ -63,11 +43,13 @@ def test_back_projection_is_the_transpose_of_projection():
     assert forward == pytest.approx(backward, rel=1e-5)
 
 
-def test_attenuation_at_the_center_of_a_disk():
+def test_attenuation_at_the_center_of_a_cylinder():
     """From the center of a disk of radius R all views lose the same: exp(-mu R)."""
     mu, radius = 0.015, 92.0
-    source = disk(12)
-    seen = Projector(CAMERA, SIZE, mu * disk(radius), resolve=False).project(source).sum(axis=(1, 2)) / source.sum()
+    source = cylinder(12)
+    seen = (
+        Projector(CAMERA, SIZE, mu * cylinder(radius), resolve=False).project(source).sum(axis=(1, 2)) / source.sum()
+    )
     np.testing.assert_allclose(seen, np.exp(-mu * radius), rtol=0.02)
 
 
@@ -92,7 +74,7 @@ def test_fwhm_at_10_cm_is_that_of_a_high_resolution_collimator():
 
 
 def test_recorded_counts_are_the_wanted_ones():
-    expected = Projector(CAMERA, SIZE, None).project(disk(80, slices=4))
+    expected = Projector(CAMERA, SIZE, None).project(cylinder(80, slices=4))
     counts = record(expected, 1e6, np.random.default_rng(2))
     assert counts.sum() == pytest.approx(1e6, rel=0.005)
     assert np.var(counts[expected > 0] - expected[expected > 0] * 1e6 / expected.sum()) == pytest.approx(
@@ -101,7 +83,7 @@ def test_recorded_counts_are_the_wanted_ones():
 
 
 def test_scatter_and_penetration_have_the_stated_ratio():
-    primary = Projector(CAMERA, SIZE, None).project(disk(40, slices=41))
+    primary = Projector(CAMERA, SIZE, None).project(cylinder(40, slices=41))
     primary[:, :, :18] = primary[:, :, -18:] = 0
     ratio = scatter(primary, CAMERA).sum() / primary.sum()
     # Wide tails leave the projection's edge.
@@ -112,35 +94,35 @@ def test_scatter_and_penetration_have_the_stated_ratio():
 
 
 def test_filtered_back_projection_gives_the_disk_back():
-    activity = disk(80)
+    activity = cylinder(80)
     image = filtered_back_projection(Projector(CAMERA, SIZE, None, resolve=False).project(activity), PIXEL)
-    inside = disk(64)[:, :, 0] == 1
+    inside = cylinder(64)[:, :, 0] == 1
     assert image[inside].mean() == pytest.approx(1.0, rel=0.02)
-    assert image[(disk(120) - disk(96))[:, :, 0] > 0].mean() == pytest.approx(0.0, abs=0.02)
+    assert image[(cylinder(120) - cylinder(96))[:, :, 0] > 0].mean() == pytest.approx(0.0, abs=0.02)
 
 
 def test_filtered_back_projection_keeps_places():
-    activity = disk(14, (40, -60), slices=3)
+    activity = cylinder(14, (40, -60), slices=3)
     image = filtered_back_projection(Projector(CAMERA, SIZE, None).project(activity), PIXEL)[:, :, 1]
     image[image < 0.3 * image.max()] = 0
     center = (np.array(ndimage.center_of_mass(image)) - (SIZE - 1) / 2) * PIXEL
     np.testing.assert_allclose(center, (40, -60), atol=1.0)
 
 
-def test_chang_factors_of_a_disk():
+def test_chang_factors_of_a_cylinder():
     """At the center all directions lose exp(-mu R)."""
-    factors = chang_factors(disk(92) > 0.5, PIXEL, 0.011)
+    factors = chang_factors(cylinder(92) > 0.5, PIXEL, 0.011)
     middle = factors[SIZE // 2 - 1 : SIZE // 2 + 1, SIZE // 2 - 1 : SIZE // 2 + 1]
     np.testing.assert_allclose(middle, np.exp(0.011 * 92), rtol=0.03)
     assert factors[0, 0, 0] == 1
 
 
-def test_osem_with_attenuation_correction_recovers_the_disk():
-    mu = 0.013 * disk(92, slices=3)
+def test_osem_with_attenuation_correction_recovers_the_cylinder():
+    mu = 0.013 * cylinder(92, slices=3)
     projector = Projector(CAMERA, SIZE, mu, remember=True)
-    image = osem(projector.project(disk(80, slices=3)), projector, iterations=6, subsets=6)
+    image = osem(projector.project(cylinder(80, slices=3)), projector, iterations=6, subsets=6)
     assert image.min() >= 0
-    assert image[:, :, 1][disk(60)[:, :, 0] == 1].mean() == pytest.approx(1.0, rel=0.02)
+    assert image[:, :, 1][cylinder(60)[:, :, 0] == 1].mean() == pytest.approx(1.0, rel=0.02)
 
 
 def test_butterworth_halves_the_power_at_its_cutoff():

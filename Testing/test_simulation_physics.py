@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from camera_factory import AXIS, CAMERA, PIXEL, SIZE, cylinder
 from scipy import ndimage
 
 from DaTscanAILib.atlas import load_atlas
@@ -23,24 +24,7 @@ from DaTscanAILib.simulation.reconstruction import filtered_back_projection, rec
 from DaTscanAILib.simulation.simulator import Settings, simulate_scan
 from DaTscanAILib.simulation.uptake import EXTRASTRIATAL_RATIO, Person, draw_person, draw_uptake
 
-SIZE, PIXEL = 64, 4.0
-CAMERA = replace(
-    draw_camera(np.random.default_rng(0), ("papers",)),
-    pixel=PIXEL,
-    views=60,
-    radius=150.0,
-    matrix=SIZE,
-    resolution_at_face=1.35,
-    resolution_slope=0.0195,
-    scatter_ratio=0.3,
-    penetration_ratio=0.02,
-)
-AXIS = (np.arange(SIZE) - (SIZE - 1) / 2) * PIXEL
-
-
-def cylinder(radius_mm, slices=1):
-    plane = np.clip((radius_mm - np.hypot(*np.meshgrid(AXIS, AXIS))) / PIXEL + 0.5, 0, 1)
-    return np.repeat(plane[:, :, None], slices, axis=2).astype(np.float32)
+CAMERA = replace(CAMERA, scatter_ratio=0.3, penetration_ratio=0.02)
 
 
 def width(profile):

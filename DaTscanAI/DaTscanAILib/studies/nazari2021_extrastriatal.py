@@ -10,8 +10,6 @@ disease is confined to the striatum). The study therefore adds the difference at
 (`clusters.spill_shells`), and only what is left there counts as a finding.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..atlas import load_atlas
@@ -20,7 +18,7 @@ from .clusters import Cluster, compare_classes, correlation, find_clusters, regi
 from .figures import roc_figure, scatter_figure
 from .group_maps import Explained, explain, heat_threshold, map_row, outside_striatum, rows_figure
 from .model_training import write_learning_curves
-from .nazari2021_lrp import INPUT_CHOICE, SETS, divide, limits, plan_of, train_on
+from .nazari2021_lrp import FULL, INPUT_CHOICE, SETS, Form, divide, limits, plan_of, train_on
 from .summary import Findings
 from .tables import as_numbers, decimal, percent, shares_table, write_table
 from .workspace import Workspace
@@ -52,15 +50,7 @@ CHOICES = [
 ]
 
 
-@dataclass(frozen=True)
-class Form:
-    """Sizes of the study."""
-
-    epochs: int
-    patience: int
-
-
-FULL, QUICK = Form(40, 5), Form(4, 4)
+QUICK = Form(4, 4)
 
 
 def run(workspace: Workspace) -> Findings:
