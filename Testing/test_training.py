@@ -75,6 +75,19 @@ def test_an_interrupted_training_ends_like_an_undisturbed_one(cohort, trained, t
     assert again.rule == trained.rule
 
 
+def test_the_first_dense_layer_learns_as_slowly_as_the_plan_says():
+    """Adam's first step changes every weight that has a gradient by the learning rate."""
+    plan = replace(PLANS["compact"], learning_rate=1e-3, dense_rate=0.03, weight_decay=0.0)
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.Linear(4, 2))
+    before = [parameter.detach().clone() for parameter in network.parameters()]
+    optimizer = engine.adam(network, plan)
+    network(torch.ones(1, 8)).sum().backward()
+    optimizer.step()
+    steps = [float((new - old).abs().max()) for new, old in zip(network.parameters(), before, strict=True)]
+    assert steps == pytest.approx([3e-5, 3e-5, 1e-3, 1e-3], rel=1e-2)
+
+
 def test_members_differ(trained):
     first, second = (network.state_dict() for network in trained.load_networks())
     assert not torch.equal(first["1.weight"], second["1.weight"])

@@ -1,6 +1,7 @@
 """The training engine: MONAI's supervised trainer on ignite, with checkpoints, validation and the best weights."""
 
 import json
+import math
 import os
 import sys
 from contextlib import contextmanager
@@ -42,9 +43,7 @@ def first_process_first():
         idist.barrier()
 
 
-def run_engine(
-    network, sets, plan, device: str, folder: Path, seed: int, *, make_optimizer=None, rate=None, patience=None
-) -> dict:
+def run_engine(network, sets, plan, device: str, folder: Path, seed: int, *, patience=None) -> dict:
     """Train a network and return the state of its best epoch (lowest validation loss).
 
     Args:
@@ -54,8 +53,6 @@ def run_engine(
         device: `cpu` or `cuda`.
         folder: of the checkpoint; an interrupted run goes on from its last finished epoch.
         seed: of the order of the scans and of dropout.
-        make_optimizer: gives the optimizer of parameters, in place of Adam.
-        rate: factor on the learning rate by the share of the training done (0 to 1), in place of the plan's.
         patience: stop after so many epochs without a lower validation loss; None for never.
 
     Returns:
@@ -69,17 +66,12 @@ def run_engine(
     keep_freed_memory()
     folder.mkdir(parents=True, exist_ok=True)
     network = idist.auto_model(network.to(device))
-    make_optimizer = make_optimizer or (
-        lambda parameters: torch.optim.AdamW(
-            parameters, plan.learning_rate, weight_decay=plan.weight_decay, fused=True
-        )
-    )
-    optimizer = idist.auto_optim(make_optimizer(network.parameters()))
+    optimizer = idist.auto_optim(adam(bare(network), plan))
     loader = _loader(sets.training, plan, shuffle=True, seed=seed)
     steps = len(loader) * plan.epochs
-    rate = rate or (lambda share: 0.5 * (1 + np.cos(np.pi * share)) if plan.decay else 1.0)
-    # Plain numbers: a checkpoint with numpy's would not be read back as weights only.
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: float(rate(min(step / steps, 1))))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: 0.5 * (1 + math.cos(math.pi * min(step / steps, 1))) if plan.decay else 1.0
+    )
     loss = head_losses(plan, device)
     trainer = SupervisedTrainer(
         device=torch.device(device),
@@ -112,6 +104,22 @@ def run_engine(
     if trainer.state.epoch < plan.epochs and not best.waited(patience):
         trainer.run()
     return best.shared_state()
+
+
+def adam(network, plan):
+    """Adam with the plan's rates, fused.
+
+    Args:
+        network: `torch.nn.Module` on its device.
+        plan: `training.Plan`.
+    """
+    import torch
+
+    dense = next((layer for layer in network.modules() if isinstance(layer, torch.nn.Linear)), None)
+    slow = [] if dense is None or plan.dense_rate == 1 else list(dense.parameters())
+    others = [parameter for parameter in network.parameters() if all(parameter is not one for one in slow)]
+    groups = [{"params": others}, {"params": slow, "lr": plan.dense_rate * plan.learning_rate}][: 2 if slow else 1]
+    return torch.optim.AdamW(groups, plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
 
 
 def bare(network):
