@@ -75,17 +75,20 @@ def test_an_interrupted_training_ends_like_an_undisturbed_one(cohort, trained, t
     assert again.rule == trained.rule
 
 
-def test_the_first_dense_layer_learns_as_slowly_as_the_plan_says():
-    """Adam's first step changes every weight that has a gradient by the learning rate."""
-    plan = replace(PLANS["compact"], learning_rate=1e-3, dense_rate=0.03, weight_decay=0.0)
+def test_a_step_changes_the_sums_of_a_wide_dense_layer_by_little():
+    """Adam's first step changes every weight by the learning rate, here 1e-3 for 6000 inputs: a sum by 6."""
+    plan = replace(PLANS["compact"], learning_rate=1e-3, weight_decay=0.0)
     torch.manual_seed(0)
-    network = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.Linear(4, 2))
+    network = torch.nn.Sequential(torch.nn.Linear(6000, 4), torch.nn.Linear(4, 2))
     before = [parameter.detach().clone() for parameter in network.parameters()]
+    sums = network[0](torch.ones(1, 6000)).detach()
     optimizer = engine.adam(network, plan)
-    network(torch.ones(1, 8)).sum().backward()
+    network(torch.ones(1, 6000)).square().sum().backward()
     optimizer.step()
-    steps = [float((new - old).abs().max()) for new, old in zip(network.parameters(), before, strict=True)]
-    assert steps == pytest.approx([3e-5, 3e-5, 1e-3, 1e-3], rel=1e-2)
+    steps = [(new.detach() - old).abs().max().item() for new, old in zip(network.parameters(), before, strict=True)]
+    assert steps == pytest.approx([1.5 / 6000, 1e-3, 1e-3, 1e-3], rel=1e-2)
+    change = (network[0](torch.ones(1, 6000)) - sums).abs()
+    assert change.tolist()[0] == pytest.approx([1.5] * 4, abs=0.01)
 
 
 def test_members_differ(trained):

@@ -43,8 +43,6 @@ class Plan:
         spares: networks trained beyond these; the `members` with the lowest validation loss are kept, because now and
             then one starts from weights that learn nothing.
         epochs, batch_size, learning_rate, weight_decay: of Adam; with `decay` the rate falls along a cosine to 0.
-        dense_rate: factor on the learning rate of the first dense layer. It sums so many inputs that Adam's first
-            steps, as large for each weight as in any layer, can silence its units for good.
         copies: augmented copies of each scan; 0 trains on the scans as they are.
         patience: epochs without a lower validation loss after which training stops; None for all epochs.
         validation_share: of the scans, stratified by label, to choose the best epoch and to calibrate.
@@ -63,7 +61,6 @@ class Plan:
     batch_size: int = 8
     learning_rate: float = 1e-4
     weight_decay: float = 0.0
-    dense_rate: float = 1.0
     decay: bool = False
     copies: int = 0
     patience: int | None = None
@@ -85,7 +82,6 @@ PLANS = {
         batch_size=16,
         learning_rate=1e-3,
         weight_decay=1e-3,
-        dense_rate=0.03,  # with 1, two to four of the 16 units are left after training, or one and nothing is learned
         decay=True,
         copies=3,
         smooth_validation=True,
