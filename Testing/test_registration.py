@@ -97,11 +97,22 @@ def test_slices_stacked_upside_down_are_reversed_with_a_warning(cases):
     assert landmark_error(wrong @ again.scanner_from_mni, found.scanner_from_mni) < 1.0
 
 
-def test_a_header_that_runs_back_to_front_is_refused(cases):
-    scan, _ = max(cases, key=lambda case: case[1].quality)
+@pytest.mark.parametrize("seed", [910_002, 910_004, 910_006])
+def test_a_header_that_runs_back_to_front_is_refused(seed):
+    """In these heads a turn by 180 degrees fits as well as the right way round, with left and right exchanged."""
+    scan = simulate_scan(seed)
     wrong = about(middle_of(scan), np.diag([1.0, -1, 1]))
     again = register(as_scan(scan.voxels, wrong @ scan.affine))
     assert not again.accepted
+    assert "back to front" in again.warnings[0]
+
+
+@pytest.mark.parametrize("axes", [(1, 0, 2), (0, 2, 1)])
+def test_a_header_that_exchanges_two_axes_is_refused(cases, axes):
+    """It looks like a turn by 90 degrees, and left and right are exchanged."""
+    scan, _ = max(cases, key=lambda case: case[1].quality)
+    wrong = about(middle_of(scan), np.eye(3)[list(axes)])
+    assert not register(as_scan(scan.voxels, wrong @ scan.affine)).accepted
 
 
 @pytest.mark.parametrize("part", ["upper", "lower", "right"])

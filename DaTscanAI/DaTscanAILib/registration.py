@@ -21,6 +21,7 @@ from .template_fit import PRIOR_MEAN, Fit, SmoothScan, Template, center_of_mass,
 # A fit is accepted from the first quality on; a header's flip is corrected from the second.
 ACCEPTED_FROM, FLIP_CORRECTED_FROM = 0.5, 0.8
 GOOD_ERROR = 4.0  # mm, mean over `LANDMARKS`
+MOST_TURN = 4.0  # standard deviations of 15 degrees
 
 # MNI mm: heads of the caudates, putamina front and back; poles, vertex, temporal and parietal cortex.
 LANDMARKS = np.array(
@@ -174,13 +175,15 @@ def _quality(registration):
 def quality_of(fit: Fit, template: Template) -> float:
     """Logistic model of a fit's features, made by `Resources/Templates/calibrate_registration.py`.
 
-    A brain of which less than 70 % is in the field of view is never accepted, whatever the rest of it looks like.
+    A brain of which less than 70 % is in the field of view is never accepted, whatever the rest of it looks like, nor
+    is a head turned by more than 60 degrees against the header. A header that runs back to front, or that exchanges two
+    axes, looks just like a turn of 180 or 90 degrees, as brains are nearly symmetric, but exchanges left and right.
     """
     model = _quality_model()
     inputs = quality_inputs(fit, other_tracer_score(fit, template))
     score = model["intercept"] + float(np.dot(model["weights"], inputs))
     probability = 1 / (1 + np.exp(-np.clip(score, -60, 60)))
-    return float(probability * coverage_factor(fit))
+    return float(probability * limits_factor(fit))
 
 
 def quality_inputs(fit: Fit, other_tracer: float) -> np.ndarray:
@@ -209,8 +212,10 @@ def other_tracer_score(fit: Fit, template: Template) -> float:
     return float(direction @ np.clip(fit.coefficients, -10, 10) + _quality_model()["other_tracer"]["intercept"])
 
 
-def coverage_factor(fit: Fit) -> float:
-    """0 for 60 % of the brain in the field of view, 1 from 80 %."""
+def limits_factor(fit: Fit) -> float:
+    """0 for 60 % of the brain in the field of view, 1 from 80 %; 0 for a head turned by more than `MOST_TURN`."""
+    if fit.features["turn"] > MOST_TURN:
+        return 0.0
     return float(np.clip((fit.features["coverage"] - 0.6) / 0.2, 0, 1))
 
 

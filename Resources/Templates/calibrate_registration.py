@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "DaTscanAI"))
 
 from DaTscanAILib.geometry import translation
-from DaTscanAILib.registration import GOOD_ERROR, coverage_factor, landmark_error, quality_inputs
+from DaTscanAILib.registration import GOOD_ERROR, limits_factor, landmark_error, quality_inputs
 from DaTscanAILib.simulation.head import rotation
 from DaTscanAILib.simulation.nonsense import KINDS, simulate_nonsense
 from DaTscanAILib.simulation.simulator import simulate_scan
@@ -115,7 +115,7 @@ def main():
     model = LogisticRegression(C=1.0, max_iter=100_000)
     folds = StratifiedGroupKFold(10, shuffle=True, random_state=0)
     estimate = cross_val_predict(model, inputs, good, cv=folds, groups=groups, method="predict_proba")[:, 1]
-    estimate *= [coverage_factor(fit) for fit in fits]
+    estimate *= [limits_factor(fit) for fit in fits]
     print_calibration(kinds, error, good, estimate)
     model.fit(inputs, good)
     content = {**as_json(model), "other_tracer": as_json(tracer_model)}
