@@ -8,7 +8,7 @@ MODULE_FOLDER = Path(__file__).resolve().parents[1] / "DaTscanAI"
 UI = MODULE_FOLDER / "Resources" / "UI" / "DaTscanAI.ui"
 
 # What the module may use of each class: properties, methods, signals as Qt, CTK and Slicer declare them.
-_WIDGET = ({"enabled": True, "visible": True, "toolTip": ""}, ("blockSignals", "setMRMLScene"), ())
+_WIDGET = ({"enabled": True, "visible": True, "toolTip": ""}, ("setMRMLScene",), ())
 _CLASSES = {
     "QLabel": ({"text": ""}, (), ()),
     "QPushButton": ({"text": "", "checked": False}, (), ("clicked()", "clicked(bool)", "toggled(bool)")),
@@ -21,9 +21,17 @@ _CLASSES = {
     "ctkPathLineEdit": ({"currentPath": ""}, (), ("currentPathChanged(QString)",)),
     "ctkCollapsibleButton": ({"text": "", "collapsed": False}, (), ("contentsCollapsed(bool)",)),
     "qMRMLNodeComboBox": ({}, ("currentNode", "setCurrentNode"), ("currentNodeChanged(vtkMRMLNode*)",)),
-    "qMRMLTransformSliders": ({}, ("setMRMLTransformNode", "reset"), ("valuesChanged()",)),
+    "qMRMLTransformSliders": ({}, (), ("valuesChanged()",)),
     "qMRMLTableView": ({"visible": True}, ("setMRMLTableNode", "resizeColumnsToContents"), ()),
     "qMRMLWidget": ({}, (), ("mrmlSceneChanged(vtkMRMLScene*)",)),
+}
+
+
+# Properties that say when they are set to something else.
+_CHANGES = {
+    "checked": "toggled(bool)",
+    "currentPath": "currentPathChanged(QString)",
+    "currentIndex": "currentIndexChanged(int)",
 }
 
 
@@ -34,6 +42,7 @@ class FakeWidget:
         properties, methods, signals = _CLASSES[class_name]
         state = {**_WIDGET[0], **properties, **{key: values[key] for key in values if key in properties}}
         self.__dict__.update(_state=state, _methods={*_WIDGET[1], *methods}, _signals={*signals}, calls=[], _slots=[])
+        self._blocked = False
         if "enabled" in values:
             state["enabled"] = values["enabled"]
 
@@ -45,14 +54,19 @@ class FakeWidget:
         raise AttributeError(name)
 
     def __setattr__(self, name, value):
+        if name.startswith("_"):
+            return super().__setattr__(name, value)
         if name not in self._state:
             raise AttributeError(name)
         changed = self._state[name] != value
         self._state[name] = value
-        if changed and name == "checked":
-            self.emit("toggled(bool)", value)
-        if changed and name == "currentPath":
-            self.emit("currentPathChanged(QString)", value)
+        if changed and name in _CHANGES and not self._blocked:
+            self.emit(_CHANGES[name], value)
+        return None
+
+    def blockSignals(self, blocked):  # noqa: N802
+        """As Qt's: a property that is set says nothing."""
+        self._blocked = blocked
 
     def connect(self, signal, slot):
         """As PythonQt's: an unknown signal is an error."""
@@ -70,6 +84,46 @@ class FakeWidget:
         """As a person does; a disabled button does nothing."""
         if self.enabled:
             self.emit("clicked()")
+
+
+class FakeTransformSliders(FakeWidget):
+    """As qMRMLTransformSliders: enabled while a transform is bound, and anew whenever that is modified."""
+
+    def __init__(self, class_name, **values):
+        super().__init__(class_name, **values)
+        self._transform = self._observer = None
+
+    def setMRMLTransformNode(self, transform):  # noqa: N802
+        """Bind a transform, or None; what is bound already is left as it is."""
+        if transform is self._transform:
+            return
+        if self._transform is not None:
+            self._transform.RemoveObserver(self._observer)
+        self._transform = transform
+        self.enabled = transform is not None
+        if transform is not None:
+            self._observer = transform.AddObserver(transform.TransformModifiedEvent, self._enable)
+
+    def _enable(self, *_):
+        self.enabled = True
+
+    def move(self, x):
+        """Shift what is bound to a place in mm, as a person does; a disabled slider does nothing."""
+        if self.enabled:
+            self._set_translation(x)
+
+    def reset(self):
+        """To zero, and what is bound with it."""
+        if self._transform is not None:
+            self._set_translation(0)
+
+    def _set_translation(self, x):
+        from vtkmodules.vtkCommonMath import vtkMatrix4x4
+
+        matrix = vtkMatrix4x4()
+        self._transform.GetMatrixTransformToParent(matrix)
+        matrix.SetElement(0, 3, x)
+        self._transform.SetMatrixTransformToParent(matrix)
 
 
 class Parent:
@@ -90,7 +144,10 @@ class Parent:
 
 def fake_ui() -> types.SimpleNamespace:
     """All named widgets of the panel."""
-    return types.SimpleNamespace(**{name: FakeWidget(kind, **values) for name, kind, values in widgets_of_ui()})
+    classes = {"qMRMLTransformSliders": FakeTransformSliders}
+    return types.SimpleNamespace(
+        **{name: classes.get(kind, FakeWidget)(kind, **values) for name, kind, values in widgets_of_ui()}
+    )
 
 
 def widgets_of_ui():

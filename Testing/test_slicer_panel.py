@@ -181,11 +181,9 @@ def test_adjusting_by_hand_is_noticed_used_and_taken_back(widget):
     ui.registerButton.click()
     ui.adjustButton.checked = True
     transform = Case.of(widget.parameters.inputVolume).get(TRANSFORM)
-    assert ("setMRMLTransformNode", transform) in ui.translationSliders.calls
     assert ui.rotationSliders.enabled
-    matrix = slicer.util.arrayFromTransformMatrix(transform)
-    matrix[0, 3] += 4
-    slicer.util.updateTransformMatrixFromArray(transform, matrix)
+    ui.translationSliders.move(4)
+    assert slicer.util.arrayFromTransformMatrix(transform)[0, 3] == 4
     assert ui.registrationQualityLabel.text.startswith("corrected by hand")
     ui.quantifyButton.click()
     assert widget.logic.result(widget.parameters.inputVolume)["registration"]["manual"] is True
@@ -194,6 +192,53 @@ def test_adjusting_by_hand_is_noticed_used_and_taken_back(widget):
     assert ui.registrationQualityLabel.text.endswith("GREEN, good")
     ui.adjustButton.checked = False
     assert not ui.rotationSliders.enabled
+    assert ui.registrationQualityLabel.text.endswith("GREEN, good")
+
+
+def test_the_sliders_move_the_transform_of_the_selected_scan_alone(widget):
+    import slicer
+
+    from DaTscanAILib.slicer_adapters.case import TRANSFORM, Case, registration_of
+
+    ui, transforms = widget.ui, []
+    for button in (ui.loadNormalSampleButton, ui.loadSampleButton):
+        button.click()
+        ui.registerButton.click()
+        transforms.append(Case.of(widget.parameters.inputVolume).get(TRANSFORM))
+        ui.adjustButton.checked = True
+    first, second = transforms
+    assert not registration_of(first).manual
+    widget.parameters.inputVolume = slicer.util.getNode("DaTscanNormal")
+    assert not ui.adjustButton.checked
+    ui.resetRegistrationButton.click()
+    ui.translationSliders.move(40)
+    assert not registration_of(second).manual
+    assert not registration_of(first).manual
+    ui.adjustButton.checked = True
+    ui.translationSliders.move(40)
+    assert registration_of(first).manual
+
+
+def test_the_sliders_stay_disabled_when_adjusting_has_ended(widget):
+    ui = widget.ui
+    ui.loadSampleButton.click()
+    ui.registerButton.click()
+    ui.adjustButton.checked = True
+    ui.adjustButton.checked = False
+    ui.registerButton.click()  # writes the transform anew
+    assert not ui.translationSliders.enabled
+
+
+def test_going_back_while_adjusting_leaves_the_sliders_bound(widget):
+    ui = widget.ui
+    ui.loadSampleButton.click()
+    ui.registerButton.click()
+    ui.adjustButton.checked = True
+    for _ in range(2):
+        ui.translationSliders.move(40)
+        assert ui.registrationQualityLabel.text.startswith("corrected by hand")
+        ui.resetRegistrationButton.click()
+        assert ui.registrationQualityLabel.text.endswith("GREEN, good")
 
 
 def test_errors_are_said_in_the_panel(widget, tmp_path):

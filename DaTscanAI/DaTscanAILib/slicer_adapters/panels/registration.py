@@ -14,7 +14,7 @@ class RegistrationPanel(Panel):
     """Register, compare with the template, adjust."""
 
     def connect(self):
-        self._observed = None
+        self._adjusted = None  # the transform that the sliders move
         self.ui.registerButton.connect("clicked()", self.onRegister)
         self.ui.compareButton.connect("clicked()", self.onCompare)
         self.ui.adjustButton.connect("toggled(bool)", self.onAdjust)
@@ -37,13 +37,8 @@ class RegistrationPanel(Panel):
 
     def onAdjust(self, active):
         """Give the sliders the case's transform, and show what they do."""
-        transform = self.transform if active else None
-        self._observe(transform)
-        for sliders in (self.ui.translationSliders, self.ui.rotationSliders):
-            sliders.enabled = transform is not None
-            if transform is not None:
-                sliders.setMRMLTransformNode(transform)
-        if transform is not None:
+        self._bind(self.transform if active else None)
+        if self._adjusted is not None:
             with self.widget.errorsSaid(_("The comparison could not be shown.")):
                 self.widget.logic.compare(self.volume, "fused")  # the one that follows the sliders
 
@@ -51,16 +46,20 @@ class RegistrationPanel(Panel):
         """Give up the correction by hand."""
         automatic = automatic_registration(self.transform)
         if automatic:
-            for sliders in (self.ui.translationSliders, self.ui.rotationSliders):
-                sliders.reset()
+            adjusted = self._adjusted
+            self._bind(None)  # the sliders go back to zero when they are bound, and would move the transform before
             set_scanner_from_mni(self.transform, np.array(automatic["scanner_from_mni_ras"]))
+            self._bind(adjusted)
             self.update(self.case.result)
 
-    def _observe(self, transform):
+    def _bind(self, transform):
+        """Let the sliders move a transform; None for none, which disables them."""
         event = slicer.vtkMRMLTransformNode.TransformModifiedEvent
-        if self._observed is not None:
-            self.widget.removeObserver(self._observed, event, self.onTransformModified)
-        self._observed = transform
+        if self._adjusted is not None:
+            self.widget.removeObserver(self._adjusted, event, self.onTransformModified)
+        self._adjusted = transform
+        for sliders in (self.ui.translationSliders, self.ui.rotationSliders):
+            sliders.setMRMLTransformNode(transform)
         if transform is not None:
             self.widget.addObserver(transform, event, self.onTransformModified)
 
@@ -69,7 +68,7 @@ class RegistrationPanel(Panel):
         self.ui.registrationQualityLabel.text = self._quality()
 
     def update(self, _result):
-        if self.transform is None and self.ui.adjustButton.checked:
+        if self.transform is None or self.transform is not self._adjusted:  # another scan was selected
             self.ui.adjustButton.checked = False
         self.ui.registrationQualityLabel.text = self._quality()
 
