@@ -176,8 +176,8 @@ def quality_of(fit: Fit, template: Template) -> float:
     """Logistic model of a fit's features, made by `Resources/Templates/calibrate_registration.py`.
 
     A brain of which less than 70 % is in the field of view is never accepted, whatever the rest of it looks like, nor
-    is a head turned by more than 60 degrees against the header. A header that runs back to front, or that exchanges two
-    axes, looks just like a turn of 180 or 90 degrees, as brains are nearly symmetric, but exchanges left and right.
+    is a head turned by more than 60 degrees against the header. A header that runs back to front, or that exchanges
+    two axes, looks like a turn of 180 or 90 degrees, as brains are nearly symmetric, but exchanges left and right.
     """
     model = _quality_model()
     inputs = quality_inputs(fit, other_tracer_score(fit, template))

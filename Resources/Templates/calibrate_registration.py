@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "DaTscanAI"))
 
 from DaTscanAILib.geometry import translation
-from DaTscanAILib.registration import GOOD_ERROR, limits_factor, landmark_error, quality_inputs
+from DaTscanAILib.registration import GOOD_ERROR, landmark_error, limits_factor, quality_inputs
 from DaTscanAILib.simulation.head import rotation
 from DaTscanAILib.simulation.nonsense import KINDS, simulate_nonsense
 from DaTscanAILib.simulation.simulator import simulate_scan
