@@ -152,6 +152,21 @@ def test_the_run_killed_midway_is_finished_by_resume(tmp_path, monkeypatch):
     assert began(tmp_path)[0]["b"] == 1
 
 
+def test_a_terminated_run_takes_its_workers_along(tmp_path):
+    scans = write_scans(tmp_path / "scans", ["wait", "x"])
+    environment = installed_everywhere(tmp_path, DATSCANAI_STUB_LOG=str(tmp_path / "log"))
+    command = analyze_command(scans, "--output", tmp_path / "out", "--workers", 2)
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        wait_for((scans / ".wait.nii.seen").exists)
+        waiting = next(int(worker) for case, worker, _ in log_of(tmp_path) if case == "wait")
+        process.terminate()
+        err = process.communicate(timeout=PATIENCE_S)[1]
+    assert process.returncode == 1
+    assert "Stopped. Finished cases are complete" in err
+    with pytest.raises(ProcessLookupError):
+        os.kill(waiting, 0)
+
+
 def with_mercy(process):
     with contextlib.suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)

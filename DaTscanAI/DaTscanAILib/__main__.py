@@ -1,6 +1,7 @@
 """`python -m DaTscanAILib COMMAND ...`."""
 
 import os
+import signal
 import sys
 
 # Before numpy and torch are loaded: our matrices are small, and threads that spin while they wait take the cores of
@@ -11,4 +12,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 from .cli import main
 
 if __name__ == "__main__":
+    # Terminated is as interrupted: otherwise the worker processes would go on by themselves, for hours in a training.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())
