@@ -216,6 +216,9 @@ def test_bad_scans_do_not_stop_the_others(tmp_path):
         (["analyze", BUNDLED, "--output", "out", "--model", "none"], "no model 'none'"),
         (["analyze", BUNDLED], "--output"),
         (["analyze", BUNDLED, "--output", "out", "--workers", "0"], "at least 1"),
+        (["simulate", "--count", "1", "--seed", "-5", "--output", "out"], "0 or more"),
+        (["simulate", "--count", "1", "--smoothing", "nan", "--output", "out"], "0 or more"),
+        (["train", "m.csv", "--architecture", "compact", "--learning-rate", "-1", "--output", "out"], "0 or more"),
         (["dance"], "invalid choice"),
     ],
 )

@@ -52,6 +52,7 @@ def assert_not_answered(result, sentence):
     assert result["classification"]["label"] is None
     assert result["classification"]["probability_reduced"] is None
     assert sentence in result["error"]
+    assert "No answer is given; the error says why." in result["warnings"]
     row = table_row("case", result, None)
     assert (row["label"], row["probability_reduced"], row["error"]) == ("", "", result["error"])
 

@@ -221,7 +221,7 @@ def test_the_command_writes_its_tables(weights, tmp_path, simulated_once, capsys
     arguments = ["realism", "--weights", str(weights), "--count", "2", "--seed", "40", "--output", str(tmp_path)]
     status = main([*arguments, "--true-affine"])
     summary = json.loads((tmp_path / "realism.json").read_text())
-    assert status == (0 if summary["goal_reached"] else 1)
+    assert status == 0
     with (tmp_path / "realism_scans.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [(row["seed"], row["label"]) for row in rows] == [("40", "normal"), ("41", "reduced")]

@@ -234,6 +234,8 @@ class _Run:
 
     def finished(self, error, relevance=None) -> Analysis:
         self.result["error"] = error
+        if error:
+            self.result["warnings"].append("No answer is given; the error says why.")
         self.result["timing_s"] = self.clock.seconds()
         self.result["versions"] = software_versions()
         voxels = None if self.normalized is None else self.normalized.voxels
