@@ -314,10 +314,18 @@ def test_settings_change_the_views_once_and_without_moving_them(widget, monkeypa
 def test_models_are_listed_and_a_folder_can_be_chosen(widget):
     ui = widget.ui
     names = [call[1] for call in ui.modelSelector.calls if call[0] == "addItem"]
-    assert names[-1] == "Model folder"
-    ui.modelSelector.emit("currentIndexChanged(int)", len(names) - 1)
-    ui.modelSelector.currentIndex = len(names) - 1
+    shipped, folder = 0, len(names) - 1
+    assert names[folder] == "Model folder"
+    for index in (shipped, folder):
+        ui.modelSelector.currentIndex = folder
+        ui.modelSelector.currentIndex = index
+        assert ui.modelSelector.currentIndex == index
+        assert ui.modelFolderEdit.enabled == (index == folder)
     ui.modelFolderEdit.currentPath = "some/folder"
+    assert widget.parameters.model == "some/folder"
+    ui.modelSelector.currentIndex = shipped
+    assert widget.parameters.model == names[shipped]
+    ui.modelSelector.currentIndex = folder
     assert widget.parameters.model == "some/folder"
 
 

@@ -13,6 +13,7 @@ class ClassificationPanel(Panel):
         self.ui.modelSelector.connect("currentIndexChanged(int)", self.onModelChosen)
         self.ui.modelFolderEdit.connect("currentPathChanged(QString)", self.onFolderChosen)
         self._names = []
+        self._folderChosen = False  # perhaps before its path is known
         self.fillModels()
 
     def fillModels(self):
@@ -35,9 +36,9 @@ class ClassificationPanel(Panel):
         """Keep a shipped model's name, or the folder."""
         if self.parameters is None or index < 0:
             return
-        is_folder = index >= len(self._names)
-        self.parameters.model = self.ui.modelFolderEdit.currentPath if is_folder else self._names[index]
-        self.ui.modelFolderEdit.enabled = is_folder
+        self._folderChosen = index >= len(self._names)
+        self.parameters.model = self.ui.modelFolderEdit.currentPath if self._folderChosen else self._names[index]
+        self.ui.modelFolderEdit.enabled = self._folderChosen
 
     def onFolderChosen(self, path):
         """Keep the folder where it is what is chosen."""
@@ -70,12 +71,14 @@ class ClassificationPanel(Panel):
 
     def _showModel(self):
         """Select the parameter node's model."""
-        name = (self.parameters.model if self.parameters else "") or (self._names[0] if self._names else "")
+        name = self.parameters.model if self.parameters else ""
+        if not name and self._names and not self._folderChosen:
+            name = self._names[0]
+        is_folder = name not in self._names
         selector = self.ui.modelSelector
         selector.blockSignals(True)
-        selector.currentIndex = self._names.index(name) if name in self._names else len(self._names)
+        selector.currentIndex = len(self._names) if is_folder else self._names.index(name)
         selector.blockSignals(False)
-        is_folder = name not in self._names
         self.ui.modelFolderEdit.enabled = is_folder
         if is_folder and self.ui.modelFolderEdit.currentPath != name:
             self.ui.modelFolderEdit.currentPath = name
