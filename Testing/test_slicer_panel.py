@@ -250,6 +250,44 @@ def test_errors_are_said_in_the_panel(widget, tmp_path):
     assert widget.ui.analyzeButton.enabled
 
 
+def test_a_result_that_cannot_be_shown_ends_the_task_and_is_said(widget, monkeypatch):
+    from DaTscanAILib.slicer_adapters import running
+
+    monkeypatch.setattr(running, "put_analysis", fail)
+    widget.ui.loadSampleButton.click()
+    widget.ui.quantifyButton.click()
+    assert widget.ui.statusLabel.text == "The result could not be shown: see the log."
+    assert widget.ui.analyzeButton.text == "Analyze"
+    assert widget.ui.quantifyButton.enabled
+
+
+def test_an_answer_that_cannot_be_read_ends_the_task_and_is_said(widget, monkeypatch):
+    import slicer
+
+    def launch(arguments, completedCallback, **_options):
+        (Path(arguments[-1]) / worker.ANSWER).write_bytes(b"cut short")
+        completedCallback(worker.DONE)
+
+    monkeypatch.setattr(slicer.util, "launchConsoleProcess", launch)
+    widget.ui.loadSampleButton.click()
+    widget.ui.quantifyButton.click()
+    assert widget.ui.statusLabel.text == "The result of the analysis could not be read: see the log."
+    assert widget.ui.analyzeButton.text == "Analyze"
+
+
+def test_progress_that_cannot_be_shown_does_not_stop_the_task(widget, monkeypatch, caplog):
+    monkeypatch.setattr(widget, "onProgress", fail)
+    widget.ui.loadSampleButton.click()
+    widget.ui.quantifyButton.click()
+    assert "Putamen asymmetry" in widget.ui.asymmetryLabel.text
+    assert widget.ui.analyzeButton.text == "Analyze"
+    assert "RuntimeError: a defect" in caplog.text
+
+
+def fail(*_arguments):
+    raise RuntimeError("a defect")
+
+
 def test_the_command_that_slicer_starts_is_the_worker(widget, monkeypatch, tmp_path):
     import slicer
 

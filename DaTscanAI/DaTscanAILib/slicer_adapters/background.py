@@ -1,5 +1,6 @@
 """Long work in another process: progress comes back line by line, Cancel stops it, Slicer stays alive."""
 
+import contextlib
 import logging
 import os
 import pickle
@@ -91,26 +92,40 @@ class Task:
         if not line.startswith(worker.EVENT):
             self._outcome.log.append(line)
             return
+        try:
+            self._on_event(line[len(worker.EVENT) :])
+        except Exception:  # it would end Slicer's polling, and so the completion would never be told
+            logging.exception("DaTscanAI: an event could not be shown")
+
+    def _on_event(self, text):
         import json
 
-        event = json.loads(line[len(worker.EVENT) :])
+        event = json.loads(text)
         if "error" in event:
             self._outcome.error = event["error"]
         elif not self._outcome.cancelled:
             self._progress(event)
 
     def _on_completed(self, status):
+        outcome = self._outcome
+        try:
+            self._take_answer(status)
+        except Exception:  # cut short, or of another version
+            logging.exception("DaTscanAI")
+            outcome.error = "The result of the analysis could not be read: see the log."
+        shutil.rmtree(self._folder, ignore_errors=True)
+        if outcome.cancelled and hasattr(self._request, "options"):
+            remove_partial_results(self._request.options.output)
+        self.isDone = True
+        self._finished(outcome)
+
+    def _take_answer(self, status):
         outcome, answer = self._outcome, self._folder / worker.ANSWER
         if status == worker.DONE and answer.is_file() and not outcome.cancelled:
             outcome.answer = pickle.loads(answer.read_bytes())
         elif outcome.error is None and not outcome.cancelled:
             outcome.error = f"The analysis ended unexpectedly (status {status}): see the log."
             logging.error("DaTscanAI: %s\n%s", outcome.error, "\n".join(outcome.log))
-        shutil.rmtree(self._folder, ignore_errors=True)
-        if outcome.cancelled and hasattr(self._request, "options"):
-            remove_partial_results(self._request.options.output)
-        self.isDone = True
-        self._finished(outcome)
 
 
 def _command(folder):
@@ -133,4 +148,5 @@ def remove_partial_results(folder: Path | str) -> None:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # still open, on Windows
+                path.unlink()

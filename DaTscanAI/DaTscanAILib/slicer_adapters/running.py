@@ -1,5 +1,6 @@
 """From nodes to requests and from answers back to nodes, in this process or in another one."""
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -115,11 +116,20 @@ def _run(request, take, wait, progress, finished, is_wanted):
         return take(request.run(progress))
 
     def on_finished(outcome: Outcome):
-        if outcome.answer is not None and is_wanted():
-            take(outcome.answer)
-        else:
+        if not is_wanted():
             outcome.answer = None
+        if outcome.answer is not None:
+            _take_into(outcome, take)
         if finished:
             finished(outcome)
 
     return Task(request, progress, on_finished).start()
+
+
+def _take_into(outcome, take):
+    """Bring an answer into the scene; what goes wrong is the outcome's error, as nobody is there to catch it."""
+    try:
+        take(outcome.answer)
+    except Exception:
+        logging.exception("DaTscanAI")
+        outcome.answer, outcome.error = None, "The result could not be shown: see the log."
