@@ -1,6 +1,7 @@
 """The process that does the module's long work: what it prints, what it answers, how it stops."""
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -87,6 +88,27 @@ def test_the_process_ends_when_its_folder_is_gone(tmp_path):
     folder.rmdir()
     process.communicate(timeout=200)
     assert process.returncode != worker.DONE
+
+
+def test_threads_are_set_in_the_process_alone_and_before_numpy_is_loaded(tmp_path):
+    """Slicer imports the file too, for its names."""
+    code = (
+        "import os, sys\n"
+        "class Watch:\n"
+        "    def find_spec(name, *_):\n"
+        "        if name == 'numpy': say('numpy')\n"
+        "def say(when): print(when, [os.environ.get(key) for key in ('OPENBLAS_NUM_THREADS', 'OMP_WAIT_POLICY')])\n"
+        "sys.meta_path.insert(0, Watch)\n"
+        "from DaTscanAILib.slicer_adapters.worker import main; say('imported'); main(sys.argv[1])\n"
+    )
+    request = BatchRequest((str(tmp_path / "nowhere"),), Options(tmp_path / "out"))
+    (tmp_path / worker.REQUEST).write_bytes(pickle.dumps(request))
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("OPENBLAS", "OMP"))}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, cwd=LIBRARY, env=environment
+    )
+    said = [line for line in done.stdout.splitlines() if not line.startswith(worker.EVENT)]
+    assert said == ["imported [None, None]", "numpy ['1', 'passive']"], done.stderr
 
 
 def test_case_names_are_safe_and_unused():

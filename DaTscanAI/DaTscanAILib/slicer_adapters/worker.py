@@ -13,10 +13,6 @@ import threading
 import time
 from pathlib import Path
 
-# Before numpy and torch are loaded, as the command line does.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
 REQUEST, ANSWER, STOP = "request.pickle", "answer.pickle", "stop"
 EVENT = "DaTscanAI:"
 DONE, FAILED, UNUSABLE, STOPPED = 0, 1, 2, 3
@@ -25,6 +21,9 @@ _POLL_S, _GRACE_S = 0.1, 3.0
 
 def main(folder: Path | str) -> int:
     """Do what the folder asks for; gives the exit status."""
+    # Before numpy and torch are loaded, as the command line does; not above, as Slicer imports this file too.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     folder = Path(folder)
     threading.Thread(target=_stop_when_told, args=(folder,), daemon=True).start()
     from ..errors import DaTscanError
