@@ -122,6 +122,30 @@ def test_thumbnails_have_the_size_of_the_sample_data_module(name):
         assert image.size == (260, 280)
 
 
+# ---- data
+
+
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="CMake is not installed")
+def test_the_data_are_found_where_the_extension_is_bundled_into_a_custom_slicer(tmp_path):
+    """There the project's folder is Slicer's; its macros are stood in for."""
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.16)\n"
+        "project(Slicer NONE)\n"
+        "macro(slicerMacroBuildScriptedModule)\nendmacro()\n"
+        "set(Slicer_QTSCRIPTEDMODULES_LIB_DIR lib)\n"
+        "set(Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR lib)\n"
+        f'add_subdirectory("{MODULE.as_posix()}" module)\n'
+    )
+    build, package = tmp_path / "build", tmp_path / "package"
+    subprocess.run(["cmake", "-S", tmp_path, "-B", build], check=True, capture_output=True)
+    subprocess.run(["cmake", "--install", build, "--prefix", package], check=True, capture_output=True)
+    for tree in (build, package):
+        data = tree / "lib" / "Resources" / "DaTscanAI"
+        assert {path.name for path in data.iterdir()} == {*DATA_FOLDERS}
+        assert (data / "Samples" / "reduced.dcm").is_file()
+        assert not list(data.rglob("*.py"))
+
+
 # ---- installed tree
 
 
