@@ -74,7 +74,7 @@ def _show_3d(case, settings):
 def hide_other_cases(volume) -> None:
     """Take what belongs to other scans out of the 3D view and off the slices."""
     for case in Case.all():
-        if case.get(INPUT) is volume:
+        if volume is not None and case.get(INPUT) is volume:  # a deleted scan's case has no input
             continue
         if case.get(RENDERING):
             set_volume_visible(case.get(RENDERING), False)
