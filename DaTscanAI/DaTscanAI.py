@@ -77,13 +77,17 @@ class DaTscanAIFileReader:
 
     def load(self, properties):
         """Load into a new volume node; gives whether that went well."""
-        from DaTscanAILib.slicer_adapters.volumes import load_scan
+        # The reader outlives a reload of the module and of the library, and must know the error that is raised now.
+        from DaTscanAILib.errors import DaTscanError
+        from DaTscanAILib.slicer_adapters.volumes import load_scan, show_loaded
 
         try:
             node = load_scan(properties["fileName"], properties.get("name"))
         except DaTscanError as error:
             self.parent.userMessages().AddMessage(vtk.vtkCommand.ErrorEvent, str(error))
             return False
+        if properties.get("show", True):
+            show_loaded(node)
         self.parent.loadedNodes = [node.GetID()]
         return True
 

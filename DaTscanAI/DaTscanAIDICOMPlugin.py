@@ -39,7 +39,7 @@ class DaTscanAIDICOMPluginClass(DICOMPlugin):
     def load(self, loadable):
         """Load into a new volume node; gives the node, or None for what cannot be used."""
         from DaTscanAILib.errors import DaTscanError
-        from DaTscanAILib.slicer_adapters.volumes import load_files
+        from DaTscanAILib.slicer_adapters.volumes import load_files, show_loaded
 
         try:
             node = load_files(loadable.files, loadable.name)
@@ -47,7 +47,7 @@ class DaTscanAIDICOMPluginClass(DICOMPlugin):
             logging.error("DaTscan SPECT: %s", error)
             return None
         self.addSeriesInSubjectHierarchy(loadable, node)
-        return node
+        return show_loaded(node)
 
     def _loadable(self, files):
         from DaTscanAILib.slicer_adapters.volumes import why_unusable

@@ -98,9 +98,11 @@ class Module:
 def _add_singletons(slicer):
     """What the application puts into each scene: default color tables and the nodes that its views look for."""
     slicer.modules.colors.logic().AddDefaultColorNodes()
-    for name in ("vtkMRMLInteractionNode", "vtkMRMLSelectionNode", "vtkMRMLSubjectHierarchyNode"):
-        if slicer.mrmlScene.GetFirstNodeByClass(name) is None:
-            slicer.mrmlScene.AddNewNodeByClass(name)
+    logic = slicer.app.applicationLogic()
+    for scene in (None, slicer.mrmlScene):  # it adds its selection and interaction node when it is given a scene
+        logic.SetMRMLScene(scene)
+    if slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSubjectHierarchyNode") is None:
+        slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSubjectHierarchyNode")
 
 
 class Anything(types.ModuleType):

@@ -1,7 +1,10 @@
 """The module's logic on real MRML nodes, without the application."""
 
 import json
+import logging
 import re
+import sys
+import warnings
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 
@@ -20,6 +23,7 @@ from DaTscanAILib.resources import resource_path
 from DaTscanAILib.results import read_result
 from DaTscanAILib.scan import read_scan
 
+PROJECTIONS = ("ORIGINAL", "PRIMARY", "TOMO", "EMISSION")
 SAMPLE = resource_path("Samples", "reduced.dcm")
 
 
@@ -337,6 +341,23 @@ def test_showing_a_case_hides_what_belongs_to_the_others(slicer, logic):
     assert not Case.of(first).get(REGIONS).GetDisplayVisibility()
 
 
+def test_what_belongs_to_a_deleted_scan_is_hidden_where_none_is_selected(slicer, logic):
+    from DaTscanAILib.slicer_adapters.case import REGIONS, RENDERING, Case
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    volume = add_input(slicer)
+    put_analysis(volume, synthetic_analysis())
+    logic.show(volume)
+    logic.showRegions(volume)
+    case = Case.of(volume)
+    display = slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(case.get(RENDERING))
+    slicer.mrmlScene.RemoveNode(volume)
+    assert display.GetVisibility()
+    logic.show(None)
+    assert not display.GetVisibility()
+    assert not case.get(REGIONS).GetDisplayVisibility()
+
+
 def test_parameters_outside_their_range_are_refused(logic):
     with pytest.raises(ValueError, match=r"0\.9|range|within|Within"):
         logic.getParameterNode().threshold = 5.0
@@ -513,7 +534,7 @@ def test_the_plugin_takes_single_slices_of_a_series_as_one_scan(plugin, tmp_path
 
 
 def test_the_plugin_says_why_it_does_not_take_projections(plugin, tmp_path):
-    projections = nm_dataset(image_type=("ORIGINAL", "PRIMARY", "TOMO", "EMISSION"))
+    projections = nm_dataset(image_type=PROJECTIONS)
     (loadable,) = plugin.examineForImport([[str(save(projections, tmp_path / "tomo.dcm"))]])
     assert not loadable.selected
     assert "projections, not a reconstruction" in loadable.warning
@@ -548,9 +569,82 @@ def test_a_dropped_reconstruction_is_read_with_its_geometry(slicer, reader, tmp_
 
 
 def test_other_files_are_left_to_other_readers(reader, tmp_path):
-    projections = save(nm_dataset(image_type=("ORIGINAL", "PRIMARY", "TOMO", "EMISSION")), tmp_path / "tomo.dcm")
+    projections = save(nm_dataset(image_type=PROJECTIONS), tmp_path / "tomo.dcm")
     (tmp_path / "text.dcm").write_text("no DICOM")
     for path in (projections, tmp_path / "text.dcm", tmp_path / "nowhere.dcm"):
         assert reader.canLoadFileConfidence(str(path)) == 0
     assert not reader.load({"fileName": str(projections)})
     assert "projections, not a reconstruction" in reader.parent.userMessages().texts[0]
+
+
+@pytest.fixture
+def forget_library():
+    """Makes Python read the library anew, as a reload of the module does."""
+    library = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "DaTscanAILib"}
+
+    def forget():
+        for name in [name for name in sys.modules if name.split(".")[0] == "DaTscanAILib"]:
+            del sys.modules[name]
+
+    yield forget
+    forget()
+    sys.modules.update(library)
+
+
+def test_the_reader_says_its_sentence_after_the_module_was_reloaded(reader, forget_library, tmp_path):
+    """The reader that Slicer has registered stays the one of the first time."""
+    projections = save(nm_dataset(image_type=PROJECTIONS), tmp_path / "tomo.dcm")
+    forget_library()
+    assert not reader.load({"fileName": str(projections)})
+    assert "projections, not a reconstruction" in reader.parent.userMessages().texts[0]
+
+
+# ---- whatever loads
+
+
+@pytest.fixture
+def shown(slicer):
+    """Gives the volume that a slice view shows."""
+    composite = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    return lambda: slicer.mrmlScene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
+
+
+def test_a_scan_is_shown_when_the_module_dicom_has_loaded_it(shown, plugin, tmp_path):
+    (loadable,) = plugin.examineForImport([[str(save(nm_dataset(), tmp_path / "scan.dcm"))]])
+    node = plugin.load(loadable)
+    assert shown() is node
+
+
+def test_a_scan_is_shown_when_it_was_dropped_unless_the_caller_says_no(slicer, shown, reader):
+    assert reader.load({"fileName": str(SAMPLE), "show": False})
+    assert shown() is None
+    assert reader.load({"fileName": str(SAMPLE)})
+    assert shown().GetID() == reader.parent.loadedNodes[0]
+
+
+def test_a_sample_is_shown_when_the_module_sample_data_has_loaded_it(slicer, shown, monkeypatch):
+    from DaTscanAI import registerSampleData
+
+    sources = []
+    logic = SimpleNamespace(
+        registerCustomSampleDataCategory=lambda *_arguments, **_options: None,
+        registerCustomSampleDataSource=lambda **options: sources.append(options),
+    )
+    monkeypatch.setitem(sys.modules, "SampleData", SimpleNamespace(SampleDataLogic=logic))
+    registerSampleData()
+    for source in sources:
+        source["customDownloader"](source)
+        assert shown().GetName() == source["nodeNames"]
+    assert len(sources) == 2
+
+
+def test_a_malformed_header_is_examined_without_a_word_of_it(slicer, tmp_path, caplog, recwarn):
+    from DaTscanAILib.slicer_adapters.volumes import is_spect, why_unusable
+
+    caplog.set_level(logging.DEBUG)
+    with warnings.catch_warnings(action="ignore"):
+        path = str(save(nm_dataset(sop_class="Doe^Jane"), tmp_path / "scan.dcm"))
+    for examine in (is_spect, lambda path: why_unusable([path])):
+        caplog.clear()
+        examine(path)  # what is no UID pydicom quotes in a warning
+        assert "Doe" not in caplog.text + "".join(str(warning.message) for warning in recwarn)

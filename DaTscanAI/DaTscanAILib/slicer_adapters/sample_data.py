@@ -6,7 +6,7 @@ from slicer.i18n import tr as _
 
 from ..resources import resource_path
 from .sample_names import SAMPLES
-from .volumes import load_scan
+from .volumes import load_scan, show_loaded
 
 CATEGORY = "DaTscanAI"
 
@@ -34,5 +34,5 @@ def register_samples(icons: Path) -> None:
             fileNames=f"{node_name}.dcm",
             nodeNames=node_name,
             loadFileTypes="DaTscanSPECT",
-            customDownloader=lambda _source, name=name: load_sample(name),
+            customDownloader=lambda _source, name=name: show_loaded(load_sample(name)),
         )

@@ -9,6 +9,7 @@ import slicer
 import vtk
 
 from ..errors import DaTscanError
+from ..reading.dicom_header import own_numbers, quiet, read_dataset
 
 SCAN_ATTRIBUTE = "DaTscanAI.Scan"  # JSON: what the reader knows of patient and camera beyond the voxels
 TRANSFORM_ATTRIBUTE = "DaTscanAI.AutomaticRegistration"  # marks the transforms that registration has made
@@ -67,9 +68,9 @@ def load_files(files: list[str], name: str):
     return add_scan(scan, name)
 
 
+@quiet()
 def why_unusable(files: list[str]) -> str | None:
     """Why DICOM files are no reconstructed SPECT, a sentence from the first one's header; None if they are."""
-    from ..reading.dicom_header import read_dataset
     from ..reading.dicom_kinds import check_kind
 
     try:
@@ -79,9 +80,9 @@ def why_unusable(files: list[str]) -> str | None:
     return None
 
 
+@quiet()
 def is_spect(file: Path | str) -> bool:
     """Whether a file is DICOM and a reconstructed SPECT of several slices, by its header."""
-    from ..reading.dicom_header import own_numbers, read_dataset
     from ..reading.dicom_kinds import check_kind
 
     path = Path(file)
@@ -108,6 +109,14 @@ def add_scan(scan, name: str):
     }
     node.SetAttribute(SCAN_ATTRIBUTE, json.dumps(record))
     return node
+
+
+def show_loaded(volume_node):
+    """Let the slice views show a volume that has just been loaded, as Slicer's own readers do; gives the volume."""
+    logic = slicer.app.applicationLogic()
+    logic.GetSelectionNode().SetActiveVolumeID(volume_node.GetID())
+    logic.PropagateVolumeSelection()
+    return volume_node
 
 
 def scan_of(volume_node, registration_transform=None):
