@@ -113,7 +113,7 @@ def adam(network, plan):
 
     Adam changes each weight by about the rate, however small it is. Where a unit sums 60,000 to 7 million inputs, its
     sum so jumps by tens in the first steps, and most units of the small dense layers here fell silent for good: all
-    16 of Nazari's striatum network, 12 to 15 of 16 in the compact one.
+    16 of Nazari's striatum network, 10 to 15 of 16 in the compact one.
 
     Args:
         network: `torch.nn.Module` on its device.
