@@ -22,6 +22,7 @@ from .template_fit import PRIOR_MEAN, Fit, SmoothScan, Template, center_of_mass,
 ACCEPTED_FROM, FLIP_CORRECTED_FROM = 0.5, 0.8
 GOOD_ERROR = 4.0  # mm, mean over `LANDMARKS`
 MOST_TURN = 4.0  # standard deviations of 15 degrees
+TYPICAL_TRACER_SCORE = -2.2  # of DAT scans
 
 # MNI mm: heads of the caudates, putamina front and back; poles, vertex, temporal and parietal cortex.
 LANDMARKS = np.array(
@@ -78,7 +79,7 @@ def register(scan: Scan, template: Template | None = None) -> Registration:
 
     Args:
         scan: any orientation, voxel size and field of view.
-        template: another basis, for experiments; its quality is judged without regard to the tracer.
+        template: another basis, for experiments; its quality is judged as if the tracer were right.
     """
     template = template or load_template()
     smooth = SmoothScan(scan.voxels, scan.affine).smoothed(template.fwhm)
@@ -206,9 +207,10 @@ def quality_inputs(fit: Fit, other_tracer: float) -> np.ndarray:
 def other_tracer_score(fit: Fit, template: Template) -> float:
     """How much the components look like blood flow or glucose (positive) rather than DAT (negative)."""
     direction = np.asarray(_quality_model()["other_tracer"]["weights"])
-    is_lost, is_calibrated = fit.coefficients.size != direction.size, template is load_template()
-    if is_lost or not is_calibrated:
+    if fit.coefficients.size != direction.size:  # a lost fit
         return 0.0
+    if template is not load_template():  # its components have another order
+        return TYPICAL_TRACER_SCORE
     return float(direction @ np.clip(fit.coefficients, -10, 10) + _quality_model()["other_tracer"]["intercept"])
 
 

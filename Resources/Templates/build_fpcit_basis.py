@@ -5,7 +5,8 @@
 Simulates scans of both anatomies (seeds 100000 and up, used for nothing else), smooths them, samples them with their
 true affine at the points of a 6-mm grid inside and around the brain, adds their mirror images, and keeps the mean and
 the leading principal components, points outside a scan's field of view being filled by the components themselves.
-`--anatomy NAME --output FILE` makes the basis of one anatomy alone, for the benchmark on the unseen one.
+`--anatomy NAME --output FILE.npz` makes the basis of one anatomy alone, and FILE.nii.gz, the mean of its normal
+scans, for the benchmark on the unseen anatomy.
 """
 
 import argparse
@@ -84,7 +85,7 @@ def principal_components(values, covered, count, rounds=8):
     return mean, components, (residual**2).sum(axis=0) / np.maximum(covered.sum(axis=0), 1)
 
 
-def write_template(total):
+def write_template(path, total):
     """The mean of the normal scans, 8-mm smoothed and mirror symmetric, for people to look at."""
     mean = total[0] / np.maximum(total[1], 1e-3)
     mean = ndimage.gaussian_filter((mean + mean[::-1]) / 2, 8 / 2.3548 / 2)
@@ -92,7 +93,7 @@ def write_template(total):
     image.SetSpacing([2.0] * 3)
     image.SetOrigin((90.0, 126.0, -72.0))
     image.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
-    sitk.WriteImage(image, str(HERE / "fpcit_template_2mm.nii.gz"), useCompression=True, compressionLevel=9)
+    sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=9)
 
 
 def main():
@@ -121,9 +122,9 @@ def main():
     values, covered = np.array(rows, np.float32), np.array(masks)
     values, covered = np.vstack([values, values[:, mirror]]), np.vstack([covered, covered[:, mirror]])
     mean, components, residual = principal_components(values, covered, COMPONENTS)
-    write_basis(arguments.output or HERE / "fpcit_basis.npz", points, inside, mean, components, residual)
-    if not arguments.anatomy:
-        write_template(total)
+    output = arguments.output
+    write_basis(output or HERE / "fpcit_basis.npz", points, inside, mean, components, residual)
+    write_template(output.with_suffix(".nii.gz") if output else HERE / "fpcit_template_2mm.nii.gz", total)
 
 
 def mirrored_order(points):

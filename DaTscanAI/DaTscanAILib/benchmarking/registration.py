@@ -47,14 +47,15 @@ def compare_engines(files: list[str], engines: list[str], basis: str | None) -> 
     Args:
         files: `.npz` with `voxels`, `affine` and `truth`.
         engines: `ours` or keys of `ENGINES`.
-        basis: file of another template basis for ours.
+        basis: file of another template basis for ours; the template beside it (`.nii.gz`) is the peers'.
     """
     template = read_template(Path(basis)) if basis else load_template()
+    image = Path(basis).with_suffix(".nii.gz") if basis else None
     functions = {
         "ours": lambda scan: register(scan, template).scanner_from_mni,
-        "elastix": register_with_elastix,
-        "simpleitk": register_with_simpleitk,
-        "ants": register_with_ants,
+        "elastix": partial(register_with_elastix, template=image),
+        "simpleitk": partial(register_with_simpleitk, template=image),
+        "ants": partial(register_with_ants, template=image),
     }
     found = {engine: {"seconds": [], "error_mm": []} for engine in engines}
     for number, file in enumerate([files[0], *files]):  # the first once more: it loads the libraries

@@ -16,16 +16,18 @@ SMOOTHING = 8.0  # mm
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def register_with_simpleitk(scan, threads: int = 1) -> np.ndarray:
+def register_with_simpleitk(scan, template: Path | None = None, threads: int = 1) -> np.ndarray:
     """`scanner_from_mni` (4x4, RAS mm) by SimpleITK's Mattes mutual information and gradient descent.
 
     Args:
         scan: `scan.Scan`.
+        template: file of another FP-CIT template than the shipped one.
         threads: of the metric.
     """
     import SimpleITK as sitk
 
-    fixed, moving = _fixed_image(), sitk.SmoothingRecursiveGaussian(_as_simpleitk(scan), SMOOTHING / 2.3548)
+    fixed = sitk.ReadImage(str(template or _shipped_template()), sitk.sitkFloat32)
+    moving = sitk.SmoothingRecursiveGaussian(_as_simpleitk(scan), SMOOTHING / 2.3548)
     start = sitk.CenteredTransformInitializer(
         fixed, moving, sitk.AffineTransform(3), sitk.CenteredTransformInitializerFilter.MOMENTS
     )
@@ -48,11 +50,11 @@ def register_with_simpleitk(scan, threads: int = 1) -> np.ndarray:
     return _from_itk(matrix, affine.GetTranslation(), affine.GetCenter())
 
 
-def register_with_elastix(scan, threads: int = 1) -> np.ndarray:
+def register_with_elastix(scan, template: Path | None = None, threads: int = 1) -> np.ndarray:
     """`scanner_from_mni` (4x4, RAS mm) by elastix's affine parameter map, of itk-elastix."""
     import itk
 
-    fixed = itk.imread(str(_template_file()), itk.F)
+    fixed = itk.imread(str(template or _shipped_template()), itk.F)
     moving = itk.smoothing_recursive_gaussian_image_filter(_as_itk(scan), sigma=SMOOTHING / 2.3548)
     parameters = itk.ParameterObject.New()
     settings = parameters.GetDefaultParameterMap("affine")
@@ -68,7 +70,7 @@ def register_with_elastix(scan, threads: int = 1) -> np.ndarray:
     return _from_itk(values[:9].reshape(3, 3), values[9:], np.array(found["CenterOfRotationPoint"], float))
 
 
-def register_with_ants(scan) -> np.ndarray:
+def register_with_ants(scan, template: Path | None = None) -> np.ndarray:
     """`scanner_from_mni` (4x4, RAS mm) by the `Affine` recipe of antspyx, on ITK's number of threads."""
     import ants
 
@@ -78,7 +80,7 @@ def register_with_ants(scan) -> np.ndarray:
         moving = ants.smooth_image(
             ants.image_read(str(file)), SMOOTHING, sigma_in_physical_coordinates=True, FWHM=True
         )
-        fixed = ants.image_read(str(_template_file()))
+        fixed = ants.image_read(str(template or _shipped_template()))
         result = ants.registration(
             fixed, moving, type_of_transform="Affine", outprefix=str(Path(folder) / "out"), random_seed=1
         )
@@ -95,14 +97,8 @@ def _from_itk(matrix, shift, center) -> np.ndarray:
     return LPS @ affine @ LPS
 
 
-def _template_file():
+def _shipped_template():
     return resource_path("Templates", "fpcit_template_2mm.nii.gz")
-
-
-def _fixed_image():
-    import SimpleITK as sitk
-
-    return sitk.ReadImage(str(_template_file()), sitk.sitkFloat32)
 
 
 def _as_simpleitk(scan):

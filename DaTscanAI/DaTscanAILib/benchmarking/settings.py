@@ -68,7 +68,9 @@ def chosen_settings(quick: bool = False, **chosen) -> Settings:
                 raise DaTscanError(f"There is no {value!r} among the {name}: choose from {', '.join(known)}.")
         if name in chosen:
             chosen[name] = tuple(chosen[name])
-    if "basis" in chosen and not chosen["basis"].is_file():
-        raise DaTscanError(f"{chosen['basis'].name}: there is no such file: give a basis of build_fpcit_basis.py.")
+    if basis := chosen.get("basis"):
+        for file in (basis, basis.with_suffix(".nii.gz")):
+            if not file.is_file():
+                raise DaTscanError(f"{file.name}: there is no such file: give a basis of build_fpcit_basis.py.")
     small = Settings(output=chosen["output"], quick=True, scans=2, batch_scans=4, repetitions=1)
     return replace(small if quick else Settings(output=chosen["output"]), **chosen)
