@@ -15,9 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 HEAD = """# Five published studies on simulated scans
 
-Each study was run once, as its commands say. **All figures in the last column are from simulated scans**: they
-show that the experiment runs and what it finds there, not how the methods do on patients. Made by
-`build_studies.py`.
+One run of each study, as its commands say. **All figures in the last column are from simulated scans**: they show
+that the experiment runs and what it finds there, not how the methods do on patients. Made by `build_studies.py`.
 """
 LARGEST_TABLE = 200_000  # bytes
 

@@ -18,7 +18,7 @@ from .clusters import Cluster, compare_classes, correlation, find_clusters, regi
 from .figures import roc_figure, scatter_figure
 from .group_maps import Explained, explain, heat_threshold, map_row, outside_striatum, rows_figure
 from .model_training import write_learning_curves
-from .nazari2021_lrp import FULL, INPUT_CHOICE, SETS, Form, divide, limits, plan_of, train_on
+from .nazari2021_lrp import FULL, INPUT_CHOICE, RATE_CHOICE, SETS, Form, divide, limits, plan_of, train_on
 from .summary import Findings
 from .tables import as_numbers, decimal, percent, shares_table, write_table
 from .workspace import Workspace
@@ -38,6 +38,7 @@ CHOICES = [
     "these give the numbers of parameters that the paper quotes.",
     "The box of the striatum is 61 x 44 x 35 voxels at x -60..60, y -50..36, z -34..34 mm; the paper gives its size.",
     INPUT_CHOICE,
+    RATE_CHOICE,
     "The striatum that is masked, and that the threshold leaves out, is the large regions of the hottest voxels; "
     "masked voxels are set to the reference level.",
     "Heat maps are of the correctly answered training and validation scans, so that the test scans confirm what "

@@ -27,6 +27,10 @@ INPUT_CHOICE = (
     "Unless --plain-input is given, the network sees what a scan midway between normal and reduced has more than the "
     "scan: with the scan itself, relevance was negative in both classes, which the paper's maps are not."
 )
+RATE_CHOICE = (
+    "Adam's rate of 1e-4 is lowered for the first dense layer, most of whose units otherwise fell silent for good in "
+    "the first epoch."
+)
 CHOICES = [
     "Dense layers of 32 and 16: only they make the 236 million parameters that the paper quotes.",
     "Of 100 divisions stratified by class and sex, the one whose sets differ least in mean age.",
@@ -35,6 +39,7 @@ CHOICES = [
     "Relevance starts as the difference of the logits, reduced minus normal, and the alpha-beta rule is the standard "
     "one (alpha 2, beta 1): both are needed for the maps that the paper shows.",
     INPUT_CHOICE,
+    RATE_CHOICE,
     "The heat map is the mean of the true positives minus that of the true negatives: positive argues for reduced.",
     "The cut-off of the SBR (lower putamen) and the classification tree (SBR, asymmetry, caudate/putamen ratio; "
     "depth 3, 5 scans a leaf at least) are learned from training and validation scans.",
