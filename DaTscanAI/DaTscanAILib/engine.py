@@ -122,11 +122,10 @@ def adam(network, plan):
     import torch
 
     dense = next((layer for layer in network.modules() if isinstance(layer, torch.nn.Linear)), None)
-    slow = [] if dense is None else [dense.weight]
-    others = [parameter for parameter in network.parameters() if all(parameter is not one for one in slow)]
-    groups = [{"params": others}]
-    if slow:
-        groups.append({"params": slow, "lr": min(plan.learning_rate, DENSE_STEP / dense.in_features)})
+    slow = None if dense is None else dense.weight
+    groups = [{"params": [parameter for parameter in network.parameters() if parameter is not slow]}]
+    if slow is not None:
+        groups.append({"params": [slow], "lr": min(plan.learning_rate, DENSE_STEP / dense.in_features)})
     return torch.optim.AdamW(groups, plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
 
 
