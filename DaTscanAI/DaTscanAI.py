@@ -17,7 +17,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from DaTscanAILib.errors import DaTscanError
+from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.slicer_adapters.parameters import DaTscanAIParameterNode
 
 STAGES = ("registration", "quantification", "classification")
@@ -78,7 +78,7 @@ class DaTscanAIFileReader:
     def load(self, properties):
         """Load into a new volume node; gives whether that went well."""
         # The reader outlives a reload of the module and of the library, and must know the error that is raised now.
-        from DaTscanAILib.errors import DaTscanError
+        from DaTscanAILib.base.errors import DaTscanError
         from DaTscanAILib.slicer_adapters.volumes import load_scan, show_loaded
 
         try:
@@ -436,7 +436,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
             lastStage: "registration", "quantification" or "classification".
             model: name of a shipped model or a model folder; None for the default.
             device: "auto", "cpu" or "cuda".
-            method: `analysis.Method` of the SBRs; None for the default.
+            method: `quantification.other_method.Method` of the SBRs; None for the default.
             registrationTransform: linear transform node, scan to MNI, in place of the automatic registration.
             showResult: show the case in the views.
             waitForCompletion: if False, another process does the work and a task with `cancel()` is returned.
@@ -526,7 +526,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
 
     def methodOfParameters(self):
         """The SBR method that the parameter node asks for."""
-        from DaTscanAILib.analysis import Method
+        from DaTscanAILib.quantification.other_method import Method
 
         parameters = self.getParameterNode()
         nuclei = ("caudate", "putamen", "striatum")

@@ -38,7 +38,7 @@ class DaTscanAIDICOMPluginClass(DICOMPlugin):
 
     def load(self, loadable):
         """Load into a new volume node; gives the node, or None for what cannot be used."""
-        from DaTscanAILib.errors import DaTscanError
+        from DaTscanAILib.base.errors import DaTscanError
         from DaTscanAILib.slicer_adapters.volumes import load_files, show_loaded
 
         try:

@@ -9,7 +9,7 @@ import sys
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from .cli import main
+from .cli.main import main
 
 if __name__ == "__main__":
     # Terminated is as interrupted: otherwise the worker processes would go on by themselves, for hours in a training.

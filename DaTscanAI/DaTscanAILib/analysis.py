@@ -1,55 +1,31 @@
 """One scan through the whole chain: registration, quantification, classification, explanation."""
 
-import platform
-import time
 from collections.abc import Callable
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property, lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from .atlas import Atlas, load_atlas
-from .classification import Classification, Classifier
-from .consistency import lower_putamen_relevance
-from .errors import DaTscanError
-from .models import find_model
-from .normal_values import normal_values
-from .quantification import (
-    HOTTEST_VOLUME_ML,
-    REFERENCE_PERCENTILE,
-    Normalized,
-    Quantification,
-    asymmetry_percent_of,
-    caudate_putamen_ratio_of,
-    hottest_voxels_mean,
-    ipsilateral_left,
-    normalize,
-    quantify,
-)
+from .base.errors import DaTscanError
+from .base.software import software_versions
+from .base.stopwatch import Stopwatch
+from .base.version import RESEARCH_USE
+from .classification.answer import Classification, Classifier
+from .classification.model_folder import find_model
+from .classification.torch_problems import gpu_problem, torch_problem
+from .explanation.lower_putamen import explain
+from .mni.atlas import load_atlas
+from .quantification.mirroring import ipsilateral_left
+from .quantification.normal_values import normal_values
+from .quantification.other_method import Method, quantify_with
+from .quantification.sbr import describe_quantification, quantify
+from .quantification.scaling import normalize
+from .reading.description import describe_scan
+from .reading.scan import Scan
 from .reading.scan_checks import display_name
-from .registration import Registration, manual_registration, register
-from .scan import Scan
-from .version import VERSION
+from .registration.affine import Registration, describe_registration, manual_registration, register
 
-RESEARCH_USE = "Research use only. Not a medical device."
 STAGES = ("registration", "quantification", "classification")
-
-_version_of = lru_cache(version)  # reading a package's metadata takes milliseconds for each scan
-
-
-@dataclass(frozen=True)
-class Method:
-    """How SBRs are measured; the networks' input and the choice of the lower side keep to the default.
-
-    Attributes:
-        hottest_volume_ml: volume of the hottest voxels by nucleus.
-        reference_percentile: of the reference region, to which the scan is scaled.
-    """
-
-    hottest_volume_ml: dict[str, float] = field(default_factory=lambda: dict(HOTTEST_VOLUME_ML))
-    reference_percentile: float = REFERENCE_PERCENTILE
 
 
 @dataclass(frozen=True)
@@ -119,7 +95,11 @@ class Analyzer:
             scan_left = ipsilateral_left(normalized.voxels, quantification.mirrored)
             classification = self._classify(scan_left, run.result["warnings"])
         run.result["classification"] = self._describe_classification(classification)
-        run.result["explanation"] = explain(classification, scan_left, self.atlas, self.model.rule.relevance_cut)
+        rule = self.model.rule
+        says_reduced = classification.probability_reduced >= rule.threshold
+        run.result["explanation"] = explain(
+            classification.relevance, says_reduced, scan_left, self.atlas, rule.relevance_cut
+        )
         if not run.result["explanation"]["consistent"]:
             run.result["warnings"].append(
                 "The relevance of the lower putamen does not agree with the answer: look at the "
@@ -240,159 +220,6 @@ class _Run:
         self.result["versions"] = software_versions()
         voxels = None if self.normalized is None else self.normalized.voxels
         return Analysis(_without_non_finite(self.result), voxels, relevance, error)
-
-
-def quantify_with(
-    method: Method, quantification: Quantification, normalized: Normalized, atlas: Atlas
-) -> Quantification:
-    """A scan's numbers by another method.
-
-    Raises:
-        DaTscanError: a volume is larger than its region.
-    """
-    level = np.percentile(normalized.voxels[atlas.reference & normalized.covered], method.reference_percentile)
-    sbr = {}
-    for key, value in quantification.sbr.items():
-        nucleus, side = key.split("_")
-        values = normalized.voxels[atlas.hottest_voxels_region(nucleus, side)]
-        try:
-            hottest = hottest_voxels_mean(values, method.hottest_volume_ml[nucleus])
-        except ValueError as error:
-            raise DaTscanError(f"the volume for the {nucleus} is too large: {error}.") from error
-        sbr[key] = None if value is None else hottest / level - 1
-    volumes = ", ".join(f"{nucleus} {volume:g} ml" for nucleus, volume in method.hottest_volume_ml.items())
-    sentence = f"SBRs by another method than usual: {volumes}, percentile {method.reference_percentile:g}."
-    return replace(
-        quantification,
-        sbr=sbr,
-        sbr_aal={
-            key: None if value is None else (value + 1) / level - 1 for key, value in quantification.sbr_aal.items()
-        },
-        asymmetry_percent={
-            nucleus: asymmetry_percent_of(sbr[f"{nucleus}_left"], sbr[f"{nucleus}_right"])
-            for nucleus in quantification.asymmetry_percent
-        },
-        caudate_putamen_ratio={
-            side: caudate_putamen_ratio_of(sbr[f"caudate_{side}"], sbr[f"putamen_{side}"])
-            for side in quantification.caudate_putamen_ratio
-        },
-        reference_level=quantification.reference_level * float(level),
-        warnings=(*quantification.warnings, sentence),
-    )
-
-
-def torch_problem(name: str) -> str | None:
-    """The sentence for a scan that cannot be classified because torch is missing or broken."""
-    try:
-        import torch  # noqa: F401
-    except (ImportError, OSError) as error:
-        missing = isinstance(error, ModuleNotFoundError) and error.name == "torch"
-        state = "is not installed" if missing else f"cannot be loaded ({error})"
-        return (
-            f"{name}: PyTorch {state}, so the scan was measured but not classified: install it (in Slicer with the "
-            "module PyTorch Util) and analyze again."
-        )
-    return None
-
-
-def gpu_problem(error: RuntimeError) -> str | None:
-    """The warning for an error of the GPU; None for another error."""
-    text = str(error)
-    if "out of memory" in text and "CPU" not in text:
-        return "The GPU has too little free memory: the scan was classified on the CPU."
-    if "no kernel image" in text:
-        return (
-            "The installed PyTorch does not know this GPU: the scan was classified on the CPU; install a newer "
-            "PyTorch to use the GPU."
-        )
-    if "CUDA" in text or "cuDNN" in text:
-        return f"The GPU failed ({text.splitlines()[0]}): the scan was classified on the CPU."
-    return None
-
-
-def describe_scan(scan: Scan) -> dict:
-    """What is known of scan, patient and camera, nothing that identifies."""
-    return {
-        "scan": {
-            "file": display_name(scan.path),
-            "format": scan.format,
-            "shape": list(scan.voxels.shape),
-            "affine_ras": np.round(scan.affine, 6).tolist(),
-        },
-        "patient": asdict(scan.patient),
-        "camera": asdict(scan.camera),
-    }
-
-
-def describe_registration(registration: Registration) -> dict:
-    return {
-        "scanner_from_mni_ras": registration.scanner_from_mni.tolist(),
-        "quality": registration.quality,
-        "accepted": registration.accepted,
-        "manual": registration.manual,
-        "flipped": registration.flipped,
-        "features": registration.features,
-    }
-
-
-def describe_quantification(quantification: Quantification) -> dict:
-    return {
-        "sbr": quantification.sbr,
-        "sbr_aal": quantification.sbr_aal,
-        "asymmetry_percent": quantification.asymmetry_percent,
-        "caudate_putamen_ratio": quantification.caudate_putamen_ratio,
-        "mirrored": quantification.mirrored,
-        "lower_putamen": quantification.lower_side,
-        "reference_level": quantification.reference_level,
-    }
-
-
-def explain(classification: Classification, scan_left: np.ndarray, atlas: Atlas, cut: float) -> dict:
-    """Relevance of the hottest voxels of the ipsilateral (lower) putamen, and whether it fits the answer.
-
-    Args:
-        scan_left: normalized, lower putamen left.
-        cut: of the share, see `AnswerRule`.
-    """
-    mean, share = lower_putamen_relevance(classification.relevance, scan_left, atlas)
-    return {
-        "ipsilateral_putamen_relevance": mean,
-        "ipsilateral_putamen_share": share,
-        "share_cut": cut,
-        "consistent": (share > cut) == (classification.probability_reduced >= 0.5),
-    }
-
-
-class Stopwatch:
-    """Seconds by stage: `with clock("registration"): ...`; `progress` is told each stage as it begins."""
-
-    def __init__(self, progress: Callable[[str], None] | None = None):
-        self._start = time.perf_counter()
-        self._stages = {}
-        self._progress = progress or (lambda _stage: None)
-
-    @contextmanager
-    def __call__(self, stage):
-        self._progress(stage)
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._stages[stage] = time.perf_counter() - start
-
-    def seconds(self) -> dict[str, float]:
-        return {**self._stages, "total": time.perf_counter() - self._start}
-
-
-def software_versions() -> dict[str, str]:
-    """Versions of this software and of what computes its numbers."""
-    versions = {"datscanai": VERSION, "python": platform.python_version()}
-    for package in ("numpy", "scipy", "SimpleITK", "torch", "pydicom"):
-        try:
-            versions[package.lower()] = _version_of(package)
-        except PackageNotFoundError:
-            continue
-    return versions
 
 
 def _without_non_finite(result):

@@ -25,11 +25,11 @@ from scipy import ndimage
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "DaTscanAI"))
 
-from DaTscanAILib.atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
-from DaTscanAILib.geometry import apply_affine, resample
+from DaTscanAILib.mni.atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
+from DaTscanAILib.mni.geometry import apply_affine, resample
+from DaTscanAILib.registration.template_fit import SmoothScan
 from DaTscanAILib.simulation.anatomy import ANATOMIES
 from DaTscanAILib.simulation.simulator import Settings, simulate_scan
-from DaTscanAILib.template_fit import SmoothScan
 
 FIRST_SEED = 100_000
 FWHM = 10.0  # mm, on top of the scans' own resolution

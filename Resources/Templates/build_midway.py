@@ -19,8 +19,8 @@ import SimpleITK as sitk
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "DaTscanAI"))
 
-from DaTscanAILib.inputs import collect_cases
-from DaTscanAILib.preparation import prepare_cases
+from DaTscanAILib.reading.inputs import collect_cases
+from DaTscanAILib.training.preparation import prepare_cases
 
 # With the plain mean, the sign of the lower putamen's relevance fitted fewer reduced than normal scans.
 NORMAL_SHARE = 0.6

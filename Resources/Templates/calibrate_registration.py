@@ -24,12 +24,13 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "DaTscanAI"))
 
-from DaTscanAILib.geometry import translation
-from DaTscanAILib.registration import GOOD_ERROR, landmark_error, limits_factor, quality_inputs
+from DaTscanAILib.mni.geometry import translation
+from DaTscanAILib.registration.landmarks import landmark_error
+from DaTscanAILib.registration.quality import GOOD_ERROR, limits_factor, quality_inputs
+from DaTscanAILib.registration.template_fit import PRIOR_MEAN, SmoothScan, center_of_mass, fit_template, load_template
 from DaTscanAILib.simulation.head import rotation
 from DaTscanAILib.simulation.nonsense import KINDS, simulate_nonsense
 from DaTscanAILib.simulation.simulator import simulate_scan
-from DaTscanAILib.template_fit import PRIOR_MEAN, SmoothScan, center_of_mass, fit_template, load_template
 
 FIRST_SEED = 200_000
 TURNS = {

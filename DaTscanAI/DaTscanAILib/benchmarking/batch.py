@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from ..errors import DaTscanError
-from ..models import find_model
-from ..resources import resource_path
+from ..base.errors import DaTscanError
+from ..base.resources import resource_path
+from ..classification.model_folder import find_model
 from .child import environment
 from .goals import Findings, Measured
 from .memory import TreeWatch

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from ..analysis import Analyzer
-from ..atlas import load_atlas
-from ..models import find_model
-from ..quantification import ipsilateral_left, normalize, quantify
-from ..results import write_case
-from ..scan import read_scan
+from ..classification.model_folder import find_model
+from ..mni.atlas import load_atlas
+from ..quantification.mirroring import ipsilateral_left
+from ..quantification.sbr import quantify
+from ..quantification.scaling import normalize
+from ..reading.scan import read_scan
+from ..reporting.result_files import write_case
 from .child import environment, in_child
 from .goals import Findings, Measured
 from .machine import cores, is_installed

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
 
 LIBRARY = Path(__file__).resolve().parents[2]
 # Freed memory stays with the process: else big tensors cost page faults every time.

@@ -2,7 +2,7 @@
 
 import time
 
-from ..relevance import RelevancePropagator
+from ..explanation.lrp import RelevancePropagator
 from .child import environment, in_child
 from .goals import GOALS, Findings, Measured
 from .machine import gpu_name, is_installed

@@ -5,7 +5,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ..version import VERSION
+from ..base.version import VERSION
 
 PEERS = {"itk-elastix": "itk-elastix", "SimpleITK": "simpleitk", "antspyx": "antspyx", "zennit": "zennit"}
 _PACKAGES = ("numpy", "scipy", "simpleitk", "torch", "monai", "pytorch-ignite", "zennit", "itk-elastix", "antspyx")

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..parallel import in_order
-from ..registration import landmark_error, register
-from ..scan import Scan
+from ..base.parallel import in_order
+from ..reading.scan import Scan
+from ..registration.affine import register
+from ..registration.landmarks import landmark_error
+from ..registration.template_fit import load_template, read_template
 from ..simulation import simulator
-from ..template_fit import load_template, read_template
 from .child import environment, in_child
 from .goals import Findings, Measured
 from .machine import cores, is_installed

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..resources import resource_path
-from ..scan import write_volume
+from ..base.resources import resource_path
+from ..reading.scan import write_volume
 
 SMOOTHING = 8.0  # mm
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -20,7 +20,7 @@ def register_with_simpleitk(scan, template: Path | None = None, threads: int = 1
     """`scanner_from_mni` (4x4, RAS mm) by SimpleITK's Mattes mutual information and gradient descent.
 
     Args:
-        scan: `scan.Scan`.
+        scan: `reading.scan.Scan`.
         template: file of another FP-CIT template than the shipped one.
         threads: of the metric.
     """

@@ -2,8 +2,8 @@
 
 from contextlib import ExitStack
 
-from ..models import find_model
-from ..relevance import RelevancePropagator
+from ..classification.model_folder import find_model
+from ..explanation.lrp import RelevancePropagator
 from .child import TUNED_ALLOCATOR, environment, in_child
 from .goals import Findings, Measured
 from .machine import is_installed

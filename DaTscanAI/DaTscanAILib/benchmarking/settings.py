@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
 from ..simulation.anatomy import ANATOMIES
 from .goals import STAGES
 

@@ -1,14 +1,16 @@
 """Cold start of the command line: one scan from nothing to the finished case, what its imports take and load."""
 
 import json
+import runpy
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
-from ..errors import DaTscanError
-from ..models import find_model
+from ..base.errors import DaTscanError
+from ..classification.model_folder import find_model
 from .child import environment, in_child
 from .goals import Findings, Measured
 from .settings import Settings
@@ -91,9 +93,9 @@ def import_seconds(report: str) -> dict:
 
 def modules_after_analysis(model: str) -> list[str]:
     """Top-level modules that are loaded once a case is finished; call it in a child process."""
-    from ..cli import main
-
     with tempfile.TemporaryDirectory() as folder:
-        main(_arguments(model, folder))
+        sys.argv = ["DaTscanAILib", *_arguments(model, folder)]
+        with suppress(SystemExit):
+            runpy.run_module("DaTscanAILib", run_name="__main__")
         assert json.loads((Path(folder) / sample_file().stem / "result.json").read_text())["classification"]["label"]
     return sorted({name.split(".")[0] for name in sys.modules})

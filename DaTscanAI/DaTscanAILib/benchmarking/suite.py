@@ -3,8 +3,8 @@
 import importlib
 import sys
 
-from ..errors import DaTscanError
-from ..results import prepare_output
+from ..base.errors import DaTscanError
+from ..reporting.result_files import prepare_output
 from .goals import Findings, Measured, Row, rows_of
 from .machine import describe_machine
 from .settings import Settings

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 
-from ..files import atomic_write_bytes
+from ..base.files import atomic_write_bytes
 from .goals import Findings, Row
 from .machine import sentence
 from .settings import Settings

@@ -1,7 +1,7 @@
 """One step of training, as the engine does it and in plain eager float32."""
 
-from ..engine import head_losses, mixed_precision_inferer
-from ..training import PLANS
+from ..training.engine import head_losses, mixed_precision_inferer
+from ..training.plans import PLANS
 from .child import environment, in_child
 from .goals import Findings, Measured
 from .settings import Settings

@@ -4,9 +4,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from ..models import AnswerRule, Preprocessing, read_model, write_model
-from ..networks import build_network
-from ..weights import read_weights
+from ..classification.answer_rule import AnswerRule
+from ..classification.model_folder import read_model, write_model
+from ..classification.networks import build_network
+from ..classification.preprocessing import Preprocessing
+from ..classification.weights import read_weights
 from .child import environment, in_child
 from .goals import Findings, Measured
 from .settings import Settings

@@ -5,12 +5,12 @@ import copy
 import numpy as np
 
 from ..analysis import measure
-from ..atlas import load_atlas
-from ..models import find_model
-from ..networks import ARCHITECTURES, build_network
-from ..quantification import ipsilateral_left
-from ..resources import resource_path
-from ..scan import read_scan
+from ..base.resources import resource_path
+from ..classification.model_folder import find_model
+from ..classification.networks import ARCHITECTURES, build_network
+from ..mni.atlas import load_atlas
+from ..quantification.mirroring import ipsilateral_left
+from ..reading.scan import read_scan
 
 SEED = 7
 

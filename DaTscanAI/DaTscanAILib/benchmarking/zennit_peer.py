@@ -1,4 +1,4 @@
-"""Layer-wise relevance propagation by zennit with the rules of `relevance.py`: peer here, oracle in the tests."""
+"""Layer-wise relevance propagation by zennit, rules as in `explanation/lrp.py`: peer here, oracle in the tests."""
 
 from contextlib import contextmanager
 

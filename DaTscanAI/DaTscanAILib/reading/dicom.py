@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
 from .dicom_facts import camera_of, identifiers_of, patient_of
 from .dicom_header import nested_item, number, numbers, own_numbers, quiet, read_dataset, text
 from .dicom_kinds import check_kind

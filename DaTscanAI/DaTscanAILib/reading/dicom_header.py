@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
 from .scan_checks import check_file_size
 from .volume_file import damaged
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
 from .dicom_header import compressed, numbers, own_numbers, text, texts
 
 _NM_CLASSES = ("1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.5")

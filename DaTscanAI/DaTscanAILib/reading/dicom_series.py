@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
 from .dicom_header import DICOM_SUFFIXES, is_dicom, own_numbers, quiet, read_dataset, text
 from .dicom_kinds import check_kind
 from .scan_checks import MIN_SLICES, cannot_be_opened, display_name

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
 from .scan_checks import cannot_be_opened, check_file_size, display_name
 
 MANIFEST_SUFFIXES = (".csv", ".tsv")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..geometry import apply_affine, voxel_spacing
+from ..mni.geometry import apply_affine, voxel_spacing
 from .scan_checks import check_shape
 from .volume_file import VolumeFile, damaged, gzip_bytes, no_orientation, several_volumes, unsupported_numbers
 

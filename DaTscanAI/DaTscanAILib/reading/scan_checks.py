@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DaTscanError
-from ..geometry import voxel_spacing
+from ..base.errors import DaTscanError
+from ..mni.geometry import voxel_spacing
 
 # A head on the finest grid of any camera fits easily. Checked before memory is claimed or anything inflated,
 # so that a small file cannot declare itself into all of the memory: 64 Mi voxels are 256 MiB of float32.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
 from .scan_checks import MAX_FILE_BYTES, scaled_float32
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ..atlas import GRID_AFFINE
-from ..colors import look_up, paint_over, relevance_table, scan_table
+from ..mni.atlas import GRID_AFFINE
+from .colors import look_up, paint_over, relevance_table, scan_table
 
 # What a slice shows, in mm: the whole head of the template, of the axes x, y, z.
 EXTENT = ((-80.0, 80.0), (-112.0, 80.0), (-60.0, 84.0))

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import SimpleITK as sitk
 
-from ..resources import resource_path
+from ..base.resources import resource_path
 
 
 class Region(IntEnum):

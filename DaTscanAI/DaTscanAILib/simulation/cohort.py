@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import atomic_write_bytes
-from ..parallel import in_order
-from ..scan import write_volume
+from ..base.files import atomic_write_bytes
+from ..base.parallel import in_order
+from ..reading.scan import write_volume
 from .simulator import Settings, simulate_scan
 from .tomo_dicom import write_projections
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ..geometry import apply_affine
+from ..mni.geometry import apply_affine
 from .anatomy import FIRST_INTRACRANIAL, Anatomy, Region
 from .uptake import Uptake
 

@@ -4,8 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..atlas import GRID_AFFINE, GRID_SHAPE, Atlas
-from ..geometry import apply_affine
+from ..mni.atlas import GRID_AFFINE, GRID_SHAPE, Atlas
+from ..mni.geometry import apply_affine
 
 _SPHERE_RADIUS = 5.0  # mm
 SPHERES = {  # MNI mm, right side where there are two

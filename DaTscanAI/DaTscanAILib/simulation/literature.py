@@ -10,17 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ..atlas import SIDES, load_atlas
-from ..files import atomic_write_bytes
-from ..metrics import roc_auc
-from ..parallel import in_order
-from ..quantification import normalize, quantify
+from ..base.files import atomic_write_bytes
+from ..base.parallel import in_order
+from ..evaluation.metrics import roc_auc
+from ..mni.atlas import SIDES, load_atlas
+from ..quantification.sbr import quantify
+from ..quantification.scaling import normalize
+from ..reconstruction.chang import CHANG_ATTENUATION, chang_factors
 from .anatomy import Region, load_anatomy
 from .disease import draw_degeneration
 from .healthy_map import SPHERES, sphere_uptake
 from .literature_page import Compared, Measured, page_text, table_text
 from .published import PUBLISHED
-from .reconstruction import CHANG_ATTENUATION, chang_factors
 from .simulator import Settings, simulate_scan
 from .uptake import draw_person, draw_uptake
 
@@ -119,7 +120,7 @@ def _insula(atlas):
 
 def _chang_gain(scan, atlas, sbr):
     """Putamen SBR of the same image times Chang's factors of its own outline, over that without."""
-    from ..reconstruct import head_outline
+    from ..reconstruction.tomo_to_image import head_outline
 
     pixel = scan.camera.pixel
     factors = chang_factors(head_outline(scan.voxels, pixel), pixel, CHANG_ATTENUATION)

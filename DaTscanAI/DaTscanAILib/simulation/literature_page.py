@@ -4,7 +4,7 @@ import csv
 import io
 from dataclasses import dataclass
 
-from ..version import VERSION
+from ..base.version import VERSION
 from .published import Published
 
 NOTES = """

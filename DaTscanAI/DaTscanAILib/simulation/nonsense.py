@@ -3,9 +3,9 @@
 import numpy as np
 from scipy import ndimage
 
-from ..geometry import scaling_and_translation
+from ..mni.geometry import scaling_and_translation
 from .anatomy import ANATOMIES, Region, load_anatomy
-from .camera import draw_camera
+from .cameras import draw_camera
 from .head import Head, draw_glands, draw_pose
 from .simulator import acquire
 from .uptake import Uptake

@@ -5,13 +5,15 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ..geometry import FWHM_PER_SIGMA, scaling_and_translation, translation
+from ..mni.geometry import FWHM_PER_SIGMA, scaling_and_translation, translation
+from ..reconstruction.camera import Camera
+from ..reconstruction.projector import Projector
 from .anatomy import ANATOMIES, load_anatomy
-from .camera import FAMILIES, Camera, draw_camera
+from .cameras import FAMILIES, draw_camera
 from .disease import Degeneration, draw_degeneration, draw_subtype
 from .head import Head, Pose, draw_glands, draw_pose
-from .projection import Projector, record, scatter
-from .reconstruction import reconstruct_counts, widen
+from .recording import record, scatter
+from .scanner_software import reconstruct_counts, widen
 from .uptake import Person, Uptake, draw_person, draw_uptake
 
 FIELD_OF_VIEW = 264.0  # mm across: wide enough for every head and shift

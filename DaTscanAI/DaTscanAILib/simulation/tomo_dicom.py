@@ -1,7 +1,7 @@
 """A simulated acquisition as a camera exports it: projections in DICOM (NM TOMO).
 
-Geometry as `reading/tomo.py` explains it: the simulator's view 0 is from the front, which is DICOM's 180 degrees, and
-its detector goes to the patient's left, where DICOM's angle falls: clockwise (CW).
+Geometry as `reconstruction/tomo.py` explains it: the simulator's view 0 is from the front, which is DICOM's 180
+degrees, and its detector goes to the patient's left, where DICOM's angle falls: clockwise (CW).
 """
 
 import io
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import atomic_write_bytes
-from ..version import VERSION
+from ..base.files import atomic_write_bytes
+from ..base.version import VERSION
 from .simulator import SimulatedScan
 
 _NM_STORAGE = "1.2.840.10008.5.1.4.1.1.20"

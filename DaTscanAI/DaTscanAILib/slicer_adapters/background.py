@@ -14,7 +14,7 @@ from typing import Any
 
 import slicer
 
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
 from . import worker
 
 _LIBRARY = Path(__file__).resolve().parents[2]

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import slicer
 
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
 from .volumes import TRANSFORM_ATTRIBUTE, add_volume, set_voxels
 
 # Roles of the nodes that the result node refers to.
@@ -63,7 +63,7 @@ class Case:
 
     @result.setter
     def result(self, result: dict):
-        from ..results import result_text
+        from ..reporting.result_files import result_text
 
         self.node.SetText(result_text(result))
 
@@ -141,7 +141,7 @@ def registration_of(transform_node):
     Raises:
         DaTscanError: the transform cannot be used.
     """
-    from ..registration import Registration, manual_registration
+    from ..registration.affine import Registration, manual_registration
 
     matrix = scanner_from_mni(transform_node)
     automatic = automatic_registration(transform_node)

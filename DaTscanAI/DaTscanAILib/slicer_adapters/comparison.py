@@ -3,9 +3,9 @@
 import numpy as np
 import slicer
 
-from ..atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
-from ..geometry import resample
-from ..quantification import REFERENCE_PERCENTILE
+from ..mni.atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
+from ..mni.geometry import resample
+from ..quantification.scaling import REFERENCE_PERCENTILE
 from ..reporting.panels import scan_limit
 from .case import CHECKERBOARD, INPUT, TRANSFORM, Case, scanner_from_mni
 from .display import color_hot, go_to_striatum, set_layers, set_layout, shared_fpcit_template

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import slicer
 
-from ..atlas import GRID_AFFINE, load_atlas, load_mri, read_grid
-from ..colors import scan_table
-from ..quantification import REFERENCE_PERCENTILE
+from ..mni.atlas import GRID_AFFINE, load_atlas, load_mri, read_grid
+from ..quantification.scaling import REFERENCE_PERCENTILE
+from ..reporting.colors import scan_table
 from .case import INPUT, REGIONS, RELEVANCE, RENDERING, SCAN, SHARED_ATTRIBUTE, Case
 from .rendering import bake, set_volume_visible, show_volume, signed_table
 from .settings import Settings

@@ -6,8 +6,8 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
-from ..atlas import GRID_AFFINE, SIDES, VOXEL_VOLUME_ML, load_atlas
-from ..quantification import HOTTEST_VOLUME_ML, hottest_voxels_mask
+from ..mni.atlas import GRID_AFFINE, SIDES, VOXEL_VOLUME_ML, load_atlas
+from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML, hottest_voxels_mask
 from .case import REGIONS, SCAN, Case
 from .volumes import voxels_of
 

@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 import slicer
 
-from ..atlas import load_mri
-from ..colors import look_up, relevance_table
-from ..geometry import resample
+from ..mni.atlas import load_mri
+from ..mni.geometry import resample
+from ..reporting.colors import look_up, relevance_table
 from .volumes import add_volume, set_voxels
 
 # Opacities of 255 for each mm of depth: the brain like glass, denser at its surface, clear enough inside for the

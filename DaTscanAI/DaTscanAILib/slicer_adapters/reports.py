@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ..atlas import load_mri
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
+from ..mni.atlas import load_mri
 from .case import RELEVANCE, SCAN, Case
 from .volumes import voxels_of
 
@@ -17,8 +17,8 @@ def save_report(case: Case | None, path: Path | str) -> None:
     scan = case.get(SCAN) if case else None
     if scan is None:
         raise DaTscanError("There is nothing to report yet: analyze the scan first.")
-    from ..report import write_report
     from ..reporting.panels import paint_panels
+    from ..reporting.report import write_report
 
     relevance = case.get(RELEVANCE)
     panels = paint_panels(voxels_of(scan), voxels_of(relevance) if relevance else None, *load_mri())

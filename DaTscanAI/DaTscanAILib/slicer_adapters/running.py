@@ -6,9 +6,9 @@ from pathlib import Path
 
 import slicer
 
-from ..atlas import GRID_AFFINE
-from ..batch import Options
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
+from ..batch.run import Options
+from ..mni.atlas import GRID_AFFINE
 from ..reporting.panels import relevance_limit
 from .background import Outcome, Task
 from .case import RELEVANCE, SCAN, TABLE, TRANSFORM, Case, registration_of

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from slicer.i18n import tr as _
 
-from ..resources import resource_path
+from ..base.resources import resource_path
 from .sample_names import SAMPLES
 from .volumes import load_scan, show_loaded
 

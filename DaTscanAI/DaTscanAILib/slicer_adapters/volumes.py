@@ -8,7 +8,7 @@ import numpy as np
 import slicer
 import vtk
 
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
 from ..reading.dicom_header import own_numbers, quiet, read_dataset
 
 SCAN_ATTRIBUTE = "DaTscanAI.Scan"  # JSON: what the reader knows of patient and camera beyond the voxels
@@ -48,7 +48,7 @@ def load_scan(path: Path | str, name: str | None = None):
     Raises:
         DaTscanError: the file is not a usable scan.
     """
-    from ..scan import read_scan
+    from ..reading.scan import read_scan
 
     return add_scan(read_scan(path), name or Path(path).stem.removesuffix(".nii"))
 
@@ -128,8 +128,8 @@ def scan_of(volume_node, registration_transform=None):
     Raises:
         DaTscanError: the node holds no volume that could be a scan.
     """
+    from ..reading.scan import Camera, Patient, Scan
     from ..reading.scan_checks import check_geometry, check_shape, check_values
-    from ..scan import Camera, Patient, Scan
 
     name = volume_node.GetName()
     if volume_node.GetImageData() is None or slicer.util.arrayFromVolume(volume_node).ndim != 3:
@@ -173,8 +173,8 @@ def describe_geometry(volume_node) -> str:
     """Size, spacing and orientation of a volume in words."""
     from slicer.i18n import tr as _
 
-    from ..geometry import voxel_spacing
-    from ..scan import orientation_letters
+    from ..mni.geometry import voxel_spacing
+    from ..reading.scan import orientation_letters
 
     affine = affine_of(volume_node)
     letters = orientation_letters(affine)
@@ -193,7 +193,7 @@ def flip(volume_node, axis: str) -> None:
     Args:
         axis: "R" (left and right), "A" (front and back) or "S" (head and foot).
     """
-    from ..geometry import apply_affine
+    from ..mni.geometry import apply_affine
 
     affine, row = affine_of(volume_node), "RAS".index(axis)
     middle = apply_affine(affine, (np.array(volume_node.GetImageData().GetDimensions()) - 1) / 2)

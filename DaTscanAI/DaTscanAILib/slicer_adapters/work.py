@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ..analysis import Analysis, Analyzer, Method, measure
-from ..batch import Options, analyze_batch
-from ..inputs import collect_cases, safe_name
-from ..registration import Registration
-from ..results import prepare_output, table_row, write_case, write_table
-from ..scan import Scan
+from ..analysis import Analysis, Analyzer, measure
+from ..batch.run import Options, analyze_batch
+from ..quantification.other_method import Method
+from ..reading.inputs import collect_cases, safe_name
+from ..reading.scan import Scan
+from ..registration.affine import Registration
+from ..reporting.result_files import prepare_output, table_row, write_case, write_table
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ def main(folder: Path | str) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     folder = Path(folder)
     threading.Thread(target=_stop_when_told, args=(folder,), daemon=True).start()
-    from ..errors import DaTscanError
-    from ..files import atomic_write_bytes
+    from ..base.errors import DaTscanError
+    from ..base.files import atomic_write_bytes
 
     try:
         request = pickle.loads((folder / REQUEST).read_bytes())
@@ -57,6 +57,6 @@ def _stop_when_told(folder):
 
 if __name__ == "__main__":
     # Under its own name, not as `__main__`: what it pickles must be found again by the other side.
-    from DaTscanAILib.slicer_adapters.worker import main as run
+    from .worker import main as run
 
     sys.exit(run(sys.argv[1]))

@@ -1,0 +1,4 @@
+"""The five published studies, each end to end.
+
+Imports the rooms up to `training`.
+"""

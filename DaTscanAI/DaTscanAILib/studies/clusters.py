@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..atlas import GRID_AFFINE, GRID_SPACING, VOXEL_VOLUME_ML, Atlas
-from ..geometry import apply_affine
-from ..metrics import roc_auc
+from ..evaluation.metrics import roc_auc
+from ..mni.atlas import GRID_AFFINE, GRID_SPACING, VOXEL_VOLUME_ML, Atlas
+from ..mni.geometry import apply_affine
 
 LEAST_VOLUME_ML = 0.4  # 50 voxels
 SHELLS = ((2, 6), (6, 10), (10, 14), (14, 20), (20, 30))  # mm from the outline of the striatum

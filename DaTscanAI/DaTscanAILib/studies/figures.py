@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..evaluation_figures import COLORS, save_figure
+from ..evaluation.figures import COLORS, save_figure
 
 CURVE_POINTS = np.linspace(0, 1, 101)
 

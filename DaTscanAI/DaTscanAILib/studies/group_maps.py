@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..atlas import GRID_AFFINE, GRID_SHAPE, Atlas, load_atlas, load_mri
-from ..classification import Classifier
-from ..colors import relevance_table
-from ..consistency import lower_putamen_relevance
-from ..models import Model
+from ..classification.answer import Classifier
+from ..classification.model_folder import Model
+from ..explanation.lower_putamen import lower_putamen_relevance
+from ..mni.atlas import GRID_AFFINE, GRID_SHAPE, Atlas, load_atlas, load_mri
+from ..reporting.colors import relevance_table
 from ..reporting.panels import (
     RELEVANCE_OPACITY,
     Strip,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DaTscanError
-from ..weights import file_sha256, read_weights
+from ..base.errors import DaTscanError
+from ..classification.weights import file_sha256, read_weights
 from .workspace import Workspace
 
 SIZE = 299  # pixels, what Inception v3 was made for

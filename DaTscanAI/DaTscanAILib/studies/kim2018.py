@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..atlas import GRID_AFFINE, load_atlas
-from ..metrics import classification_metrics, roc_auc, youden_cutoff
-from ..weights import write_weights
+from ..classification.weights import write_weights
+from ..evaluation.metrics import classification_metrics, roc_auc, youden_cutoff
+from ..mni.atlas import GRID_AFFINE, load_atlas
 from .figures import histogram_figure, learning_figure, pictures_figure, roc_band, roc_figure
 from .heads import top_layer_scores, train_top_layer
 from .inception import RANDOM_WARNING, cached_features, load_extractor

@@ -6,9 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..models import AnswerRule, Model, read_model, write_model
-from ..networks import build_network, count_parameters
-from ..training import ImageSet, Plan, Sets, bundle_metadata, describe_data, member_differences
+from ..classification.answer_rule import AnswerRule
+from ..classification.model_folder import Model, read_model, write_model
+from ..classification.networks import build_network, count_parameters
+from ..training.calibration import member_differences
+from ..training.card import bundle_metadata, describe_data
+from ..training.input_sets import ImageSet, Sets
+from ..training.plans import Plan
 from .figures import learning_figure
 from .tables import write_table
 from .workspace import Workspace
@@ -43,7 +47,7 @@ def trained_model(
 def _train(workspace, plan, sets, checkpoints, patience):
     import torch
 
-    from ..engine import run_engine
+    from ..training.engine import run_engine
 
     torch.manual_seed(plan.seed)
     network = build_network(plan.architecture)

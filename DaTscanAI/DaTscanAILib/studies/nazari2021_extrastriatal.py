@@ -12,8 +12,8 @@ disease is confined to the striatum). The study therefore adds the difference at
 
 import numpy as np
 
-from ..atlas import load_atlas
-from ..metrics import classification_metrics, roc_auc
+from ..evaluation.metrics import classification_metrics, roc_auc
+from ..mni.atlas import load_atlas
 from .clusters import Cluster, compare_classes, correlation, find_clusters, regional_uptake, spill_shells
 from .figures import roc_figure, scatter_figure
 from .group_maps import Explained, explain, heat_threshold, map_row, outside_striatum, rows_figure

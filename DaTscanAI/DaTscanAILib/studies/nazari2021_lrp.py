@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..classification import Classifier
-from ..errors import DaTscanError
-from ..metrics import classification_metrics, roc_auc, youden_cutoff
+from ..base.errors import DaTscanError
+from ..classification.answer import Classifier
+from ..evaluation.metrics import classification_metrics, roc_auc, youden_cutoff
 from ..reporting.panels import AXIAL_POSITIONS, relevance_limit
-from ..training import PLANS, Plan, build_sets
+from ..training.input_sets import build_sets
+from ..training.plans import PLANS, Plan
 from .figures import histogram_figure, roc_figure
 from .group_maps import GROUPS, explain, map_row, rows_figure, scan_row
 from .model_training import trained_model, write_learning_curves

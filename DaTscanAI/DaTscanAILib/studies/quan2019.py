@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..metrics import classification_metrics, roc_auc
-from ..weights import write_weights
+from ..classification.weights import write_weights
+from ..evaluation.metrics import classification_metrics, roc_auc
 from .figures import learning_figure, pictures_figure, precision_recall_figure, roc_figure
 from .heads import dense_head_scores, train_dense_head
 from .inception import RANDOM_WARNING, cached_features, load_extractor

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from ..errors import DaTscanError
+from ..base.errors import DaTscanError
 from .summary import write_summary
 from .workspace import StudyOptions, Workspace
 

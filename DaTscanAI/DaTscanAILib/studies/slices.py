@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..atlas import GRID_AFFINE, Atlas
-from ..errors import DaTscanError
-from ..preparation import Prepared
-from ..quantification import ipsilateral_left
+from ..base.errors import DaTscanError
+from ..mni.atlas import GRID_AFFINE, Atlas
+from ..quantification.mirroring import ipsilateral_left
+from ..training.preparation import Prepared
 
 WINDOW = (0.0, 5.0)  # multiples of the reference level, as in this software's own pictures
 SLICE_COLUMN = "slice_z"  # of a manifest: MNI z in mm of the slice that a person has chosen

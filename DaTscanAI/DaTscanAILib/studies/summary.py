@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from ..files import atomic_write_bytes
+from ..base.files import atomic_write_bytes
+from ..base.version import VERSION
 from ..reporting.pdf import Page, wrap
 from ..reporting.wording import RESEARCH_STATEMENT, WARNING_COLOR
-from ..version import VERSION
 from .workspace import Workspace
 
 LEFT, RIGHT, TOP, FOOTER_TOP = 40.0, 555.0, 40.0, 800.0

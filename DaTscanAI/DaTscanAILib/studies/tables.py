@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import atomic_write_bytes
-from ..metrics import Share
+from ..base.files import atomic_write_bytes
+from ..evaluation.metrics import Share
 
 
 def write_table(path: Path, header: list[str], rows: list[list]) -> None:

@@ -9,13 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from ..atlas import SIDES, load_atlas
-from ..augmentation import smooth_to
-from ..metrics import classification_metrics, youden_cutoff
-from ..models import Preprocessing
-from ..parallel import in_order
-from ..quantification import HOTTEST_VOLUME_ML, hottest_voxels_mean
-from ..training import ImageSet, Plan, Sets
+from ..base.parallel import in_order
+from ..classification.preprocessing import Preprocessing
+from ..evaluation.metrics import classification_metrics, youden_cutoff
+from ..mni.atlas import SIDES, load_atlas
+from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML, hottest_voxels_mean
+from ..training.augmentation import smooth_to
+from ..training.input_sets import ImageSet, Sets
+from ..training.plans import Plan
 from .figures import matrix_figure, points_figure
 from .model_training import logit_differences, trained_model, write_learning_curves
 from .splits import allot

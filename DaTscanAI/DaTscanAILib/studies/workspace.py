@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..classification import choose_device
-from ..errors import DaTscanError
-from ..files import atomic_write_bytes
-from ..inputs import collect_cases
-from ..preparation import Prepared, prepare_cases
-from ..results import prepare_output
-from ..training import LABELS
-from ..version import VERSION
-from ..weights import file_sha256
+from ..base.errors import DaTscanError
+from ..base.files import atomic_write_bytes
+from ..base.version import VERSION
+from ..classification.answer import choose_device
+from ..classification.weights import file_sha256
+from ..reading.inputs import collect_cases
+from ..reporting.result_files import prepare_output
+from ..training.input_sets import LABELS
+from ..training.preparation import Prepared, prepare_cases
 from .slices import SLICE_COLUMN
 
 LEAST_PER_CLASS = 10  # fewer would leave sets of a study without one of the classes

@@ -39,7 +39,7 @@ class BatchPanel(Panel):
 
     def onReport(self):
         """Ask for a file and write the report."""
-        from ...inputs import safe_name
+        from ...reading.inputs import safe_name
 
         title, name = _("Save the report"), f"{safe_name(self.case.name)}.pdf"
         path = qt.QFileDialog.getSaveFileName(self.widget.parent, title, name, _("PDF") + " (*.pdf)")

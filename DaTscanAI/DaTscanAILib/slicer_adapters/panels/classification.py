@@ -18,7 +18,7 @@ class ClassificationPanel(Panel):
 
     def fillModels(self):
         """List the shipped models and, last, a folder."""
-        from ...models import shipped_models
+        from ...classification.model_folder import shipped_models
 
         try:
             self._names = shipped_models()

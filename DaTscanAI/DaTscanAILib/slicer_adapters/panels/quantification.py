@@ -18,7 +18,8 @@ class QuantificationPanel(Panel):
 
     def onDefaultMethod(self):
         """Back to the usual volumes and percentile."""
-        from ...quantification import HOTTEST_VOLUME_ML, REFERENCE_PERCENTILE
+        from ...quantification.hottest_voxels import HOTTEST_VOLUME_ML
+        from ...quantification.scaling import REFERENCE_PERCENTILE
 
         for nucleus, volume in HOTTEST_VOLUME_ML.items():
             setattr(self.parameters, f"{nucleus}Volume", volume)

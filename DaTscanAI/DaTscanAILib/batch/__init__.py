@@ -1,0 +1,4 @@
+"""Many scans, by one process, several, or a cluster.
+
+Imports the rooms up to `reporting`.
+"""

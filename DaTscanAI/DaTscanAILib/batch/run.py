@@ -1,0 +1,289 @@
+"""Many scans: one after the other or by several workers, each case by itself, none able to stop the others."""
+
+import hashlib
+import json
+import os
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+
+from ..analysis import Analyzer
+from ..base.errors import DaTscanError
+from ..base.version import VERSION
+from ..classification.answer import choose_device
+from ..classification.model_folder import find_model
+from ..reading.inputs import Case
+from ..reading.scan import read_scan
+from ..reading.scan_checks import display_name
+from ..reporting.result_files import (
+    check_replaceable,
+    finished_result,
+    prepare_results,
+    sole_use,
+    table_row,
+    write_case,
+    write_table,
+)
+from .workers import bound_memory, cluster, once, one_at_a_time, processes, unordered
+
+_TABLE_EVERY_S = 5.0
+_LIBRARY = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a batch runs.
+
+    Attributes:
+        output: folder of the results.
+        model, device: of the classifier.
+        workers: processes; results do not depend on it.
+        resume: keep the cases that a former run has finished with the same scan, model and options.
+        report: write `report.pdf`.
+        keep_identifiers: put name, identifier, birth date and accession number into `result.json`.
+        scheduler: address of a dask scheduler whose workers take the place of processes of this machine; they
+            must see the same files under the same paths.
+    """
+
+    output: Path
+    model: str | None = None
+    device: str = "auto"
+    workers: int = 1
+    resume: bool = False
+    report: bool = True
+    keep_identifiers: bool = False
+    scheduler: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one case.
+
+    Attributes:
+        row: of the results table.
+        resumed: a former run had finished it.
+    """
+
+    case: str
+    row: dict[str, str]
+    resumed: bool = False
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.row["error"])
+
+
+class TableNotWrittenError(DaTscanError):
+    """Every case was worked on, but `results.csv` could not be written."""
+
+
+def analyze_batch(
+    cases: list[Case], options: Options, progress: Callable[[Outcome, int, int], None] | None = None
+) -> list[Outcome]:
+    """Analyze every case and write `results.csv`.
+
+    Args:
+        cases: from `collect_cases`.
+        progress: called after each case with (outcome, cases done, cases in all); may raise to stop the batch.
+
+    Returns:
+        The outcomes in the order of the cases.
+
+    Raises:
+        DaTscanError: the output folder, the model or the scheduler cannot be used; nothing was run.
+        TableNotWrittenError: a full disk; the cases are in their folders.
+    """
+    _check_model(options)
+    with sole_use(prepare_results(options.output)):
+        table, done = _Table(options.output, cases), {}
+        try:
+            for outcome in _outcomes(cases, options):
+                done[outcome.case] = outcome
+                if progress:
+                    progress(outcome, len(done), len(cases))
+                table.update(done)
+        finally:
+            if done:  # a run that could not begin leaves the former table
+                table.write(done)
+    return [done[case.name] for case in cases]
+
+
+def _check_model(options):
+    """An unusable model is one error now, not one for each case."""
+    find_model(options.model).check_weights()
+    if options.device == "cuda" and options.scheduler is None:
+        choose_device("cuda")
+
+
+class _Table:
+    """`results.csv` of the cases done so far, in their order."""
+
+    def __init__(self, folder, cases):
+        self._folder, self._cases, self._written = folder, cases, -_TABLE_EVERY_S  # the first case is written at once
+
+    def update(self, done):
+        """Now and then; a disk that is full now may not be later."""
+        if time.monotonic() - self._written > _TABLE_EVERY_S:
+            try:
+                self.write(done)
+            except TableNotWrittenError:
+                self._written = time.monotonic()
+
+    def write(self, done):
+        try:
+            write_table(self._folder, [done[case.name].row for case in self._cases if case.name in done])
+        except OSError as error:
+            raise TableNotWrittenError(
+                f"results.csv cannot be written ({error.strerror}): free space and run again with --resume."
+            ) from error
+        self._written = time.monotonic()
+
+
+def _outcomes(cases, options) -> Iterator[Outcome]:
+    remaining = []
+    for case in cases:
+        result = _finished(case, options) if options.resume and case.error is None else None
+        if result is None:
+            remaining.append(case)
+        else:
+            yield Outcome(case.name, table_row(case.name, result, None), resumed=True)
+    if options.scheduler is None and (options.workers <= 1 or len(remaining) <= 1):
+        yield from (run_case(case, options) for case in remaining)
+        return
+    if options.scheduler is None:
+        work, pool = _run_in_process, processes(min(options.workers, len(remaining)))
+    else:
+        work, pool = partial(_run_in_cluster, run=uuid.uuid4().hex), cluster(options.scheduler)
+        remaining, options = _with_full_paths(remaining, options)
+    for (case, _), outcome in unordered(work, [(case, options) for case in remaining], pool):
+        yield outcome or _outcome_of_killed(case)
+
+
+def _with_full_paths(cases, options):
+    """Workers elsewhere have another working folder."""
+    model = options.model and (os.path.abspath(options.model) if Path(options.model).is_dir() else options.model)  # noqa: PTH100
+    options = replace(options, output=options.output.absolute(), model=model)
+    return [replace(case, path=case.path and case.path.absolute()) for case in cases], options
+
+
+def _run_in_process(case, options):
+    if options.device != "cuda":
+        bound_memory(options.workers)
+    return run_case(case, options)
+
+
+def _run_in_cluster(case, options, run):
+    """As `run_case`; None for a case that has killed two workers."""
+    with one_at_a_time():
+        row = once(options.output, f"{run} {case.name}", lambda: run_case(case, options).row)
+    return row and Outcome(case.name, row)
+
+
+def _outcome_of_killed(case):
+    error = DaTscanError(
+        f"{_name_of(case)}: the process that analyzed it was killed each time (out of memory?): free memory or take "
+        "fewer workers, and run again with --resume."
+    )
+    return Outcome(case.name, table_row(case.name, None, str(error)))
+
+
+@lru_cache(maxsize=1)
+def _analyzer(model, device):
+    return Analyzer(model, device)
+
+
+def run_case(case: Case, options: Options) -> Outcome:
+    """One case from reading to its folder of results; whatever fails becomes the row's error."""
+    result, error = None, case.error
+    if error is None:
+        try:
+            result = _analyze_and_write(case, options)
+        except DaTscanError as failure:
+            error = str(failure)
+        except (OSError, MemoryError) as failure:
+            error = str(_not_finished(case, failure))
+        except Exception as failure:  # a defect in one case must not lose the others
+            error = str(_defect(case, failure))
+    return Outcome(case.name, table_row(case.name, result, error))
+
+
+def _not_finished(case, failure):
+    reason = "out of memory" if isinstance(failure, MemoryError) else failure.strerror or str(failure)
+    return DaTscanError(
+        f"{_name_of(case)}: the case could not be finished ({reason}): free space or memory and run again with "
+        "--resume."
+    )
+
+
+def _defect(case, failure):
+    """Says where, not what: the texts of other libraries may quote the header."""
+    frames = traceback.extract_tb(failure.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_LIBRARY)]
+    place = (
+        f"{Path(ours[-1].filename).relative_to(_LIBRARY).as_posix()} line {ours[-1].lineno}"
+        if ours
+        else "unknown place"
+    )
+    return DaTscanError(
+        f"{_name_of(case)}: internal error {type(failure).__name__} ({place}, version {VERSION}): please report it "
+        "with the file's format."
+    )
+
+
+def _name_of(case):
+    return display_name(case.path) if case.path else case.name
+
+
+def _analyze_and_write(case, options):
+    start = time.perf_counter()
+    folder = options.output / case.name
+    check_replaceable(folder)
+    scan = _read(case)
+    reading = time.perf_counter() - start
+    analysis = _analyzer(options.model, options.device).analyze(scan, case.name)
+    timing = analysis.result["timing_s"]
+    analysis.result["timing_s"] = {"reading": reading, **timing, "total": timing["total"] + reading}
+    analysis.result["inputs_sha256"] = _inputs_sha256(scan, options)
+    if options.keep_identifiers:
+        analysis.result["identifiers"] = vars(scan.identifiers)
+    write_case(folder, analysis, options.report)
+    return analysis.result
+
+
+def _read(case):
+    """The scan; what a manifest says of the patient goes before what its header says."""
+    scan = read_scan(case.path, case.series)
+    stated = {key: value for key in ("age", "sex") if (value := getattr(case, key)) is not None}
+    return replace(scan, patient=replace(scan.patient, **stated))
+
+
+def _finished(case, options):
+    """The result of a former run with the same scan, model and options; None if there is none."""
+    result = finished_result(options.output / case.name)
+    if result is None:
+        return None
+    try:
+        same = result.get("inputs_sha256") == _inputs_sha256(_read(case), options)
+    except (OSError, DaTscanError):  # the scan is gone: analyzing it says so
+        return None
+    return result if same else None
+
+
+def _inputs_sha256(scan, options):
+    """One number for all that decides a result, so that `--resume` never keeps one of another scan or model."""
+    facts = [scan.path.name, scan.format, scan.affine.tolist(), scan.voxels.shape, scan.warnings]
+    choices = [VERSION, options.report, options.keep_identifiers, _model_facts(options.model)]
+    facts += [asdict(scan.patient), asdict(scan.camera), vars(scan.identifiers) if options.keep_identifiers else None]
+    digest = hashlib.sha256(json.dumps([facts, choices]).encode())
+    digest.update(scan.voxels)
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _model_facts(name):
+    model = find_model(name)
+    return [model.name, model.architecture, asdict(model.preprocessing), asdict(model.rule), model.weights]

@@ -1,0 +1,83 @@
+"""Options that several commands share, kinds of numbers, and the exit statuses."""
+
+import argparse
+from pathlib import Path
+
+from ..base.errors import DaTscanError
+
+SUCCESS, SOME_FAILED, UNUSABLE = 0, 1, 2
+
+
+def positive(text):
+    """A whole number from 1 on."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def whole(text):
+    """A whole number from 0 on."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return value
+
+
+def not_negative(text):
+    """A finite number from 0 on."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return value
+
+
+def chosen(names, known, what) -> tuple[str, ...]:
+    """The names given, or all known ones.
+
+    Raises:
+        DaTscanError: a name is not known.
+    """
+    for name in names or ():
+        if name not in known:
+            raise DaTscanError(f"There is no {what} {name!r}: choose among {', '.join(known)}.")
+    return tuple(names or known)
+
+
+def add_batch_options(command):
+    """Options of the commands that analyze many scans."""
+    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the results")
+    command.add_argument("--model", metavar="NAME_OR_FOLDER", help="a shipped model or a model folder")
+    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    command.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default 1)")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster that does the work, not --workers")
+    command.add_argument("--resume", action="store_true", help="keep the cases that a former run has finished")
+
+
+def batch_options(options, **more):
+    """`batch.run.Options` of the options given."""
+    from ..batch.run import Options
+
+    return Options(
+        output=options.output,
+        model=options.model,
+        device=options.device,
+        workers=options.workers,
+        resume=options.resume,
+        scheduler=options.scheduler,
+        **more,
+    )
+
+
+def add_simulated_scans(command, count, seed):
+    """Options of the commands that simulate scans to judge the simulator by."""
+    command.add_argument("--count", type=positive, default=count, metavar="N", help=f"of scans (default {count})")
+    command.add_argument(
+        "--seed",
+        type=whole,
+        default=seed,
+        metavar="S",
+        help=f"of the first scan; scan k has seed S + k (default {seed}, used for nothing else)",
+    )
+    command.add_argument("--output", type=Path, required=True, metavar="DIR")
+    command.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default 1)")

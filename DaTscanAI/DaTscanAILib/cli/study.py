@@ -1,0 +1,44 @@
+"""The command `study`."""
+
+import sys
+from pathlib import Path
+
+from .arguments import SOME_FAILED, SUCCESS, positive, whole
+
+
+def add(commands) -> None:
+    """The command's options."""
+    command = commands.add_parser("study", help="one of the published studies, end to end, on labelled scans")
+    command.set_defaults(run=run)
+    command.add_argument(
+        "name",
+        metavar="NAME",
+        help="kim2018, quan2019, wenzel2019, nazari2021-lrp or nazari2021-extrastriatal",
+    )
+    command.add_argument("--manifest", type=Path, required=True, metavar="M", help="CSV with scan, label, age, sex")
+    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="the same call again resumes")
+    command.add_argument("--quick", action="store_true", help="the shortened form; the summary states its sizes")
+    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    command.add_argument("--workers", type=positive, default=1, metavar="N", help="processes that prepare scans")
+    command.add_argument("--seed", type=whole, default=0, metavar="S", help="of splits, weights, order (default 0)")
+    command.add_argument("--prepared", type=Path, metavar="DIR", help="cache that studies of the same scans share")
+    command.add_argument("--weights", type=Path, metavar="FILE", help="Inception's ImageNet weights (torchvision's)")
+    command.add_argument("--random-weights", action="store_true", help="Inception untrained, to try the pipeline")
+    command.add_argument("--independent", type=Path, metavar="MANIFEST", help="other scans to test on (wenzel2019)")
+    command.add_argument("--architecture", metavar="NAME", help="network in place of the paper's (nazari2021-...)")
+    command.add_argument(
+        "--plain-input",
+        action="store_true",
+        help="the scans themselves, not differences from midway (nazari2021-...)",
+    )
+    command.add_argument("--epochs", type=positive, metavar="N", help="of a training, at most (not kim2018)")
+
+
+def run(options) -> int:
+    """Runs it; the exit status."""
+    from ..studies.run import StudyOptions, run_study
+
+    values = {key: value for key, value in vars(options).items() if key not in ("run", "name")}
+    summary = run_study(options.name, StudyOptions(**values))
+    print(f"{options.output}: {summary['data']['sentence']} Research use only.", file=sys.stderr)
+    return SOME_FAILED if summary["data"]["failed"] else SUCCESS

@@ -1,0 +1,4 @@
+"""How good answers and maps are on labelled scans.
+
+Imports the rooms up to `batch`.
+"""

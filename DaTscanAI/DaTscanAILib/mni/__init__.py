@@ -1,0 +1,4 @@
+"""MNI space: its grid, labels, regions and templates, and the affine geometry that leads there.
+
+Imports `base`.
+"""

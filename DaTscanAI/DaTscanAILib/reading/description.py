@@ -1,0 +1,22 @@
+"""What a result says of the scan, nothing that identifies."""
+
+from dataclasses import asdict
+
+import numpy as np
+
+from .scan import Scan
+from .scan_checks import display_name
+
+
+def describe_scan(scan: Scan) -> dict:
+    """What is known of scan, patient and camera, nothing that identifies."""
+    return {
+        "scan": {
+            "file": display_name(scan.path),
+            "format": scan.format,
+            "shape": list(scan.voxels.shape),
+            "affine_ras": np.round(scan.affine, 6).tolist(),
+        },
+        "patient": asdict(scan.patient),
+        "camera": asdict(scan.camera),
+    }

@@ -1,0 +1,68 @@
+"""How far a fit can be trusted: a logistic model of its features."""
+
+import json
+from functools import lru_cache
+
+import numpy as np
+
+from ..base.resources import resource_path
+from .template_fit import Fit, Template, load_template
+
+# A fit is accepted from the first quality on; a header's flip is corrected from the second.
+ACCEPTED_FROM = 0.5
+GOOD_ERROR = 4.0  # mm, mean over `LANDMARKS`
+MOST_TURN = 4.0  # standard deviations of 15 degrees
+TYPICAL_TRACER_SCORE = -2.2  # of DAT scans
+
+
+def quality_of(fit: Fit, template: Template) -> float:
+    """Logistic model of a fit's features, made by `Resources/Templates/calibrate_registration.py`.
+
+    A brain of which less than 70 % is in the field of view is never accepted, whatever the rest of it looks like, nor
+    is a head turned by more than 60 degrees against the header. A header that runs back to front, or that exchanges
+    two axes, looks like a turn of 180 or 90 degrees, as brains are nearly symmetric, but exchanges left and right.
+    """
+    model = _quality_model()
+    inputs = quality_inputs(fit, other_tracer_score(fit, template))
+    score = model["intercept"] + float(np.dot(model["weights"], inputs))
+    probability = 1 / (1 + np.exp(-np.clip(score, -60, 60)))
+    return float(probability * limits_factor(fit))
+
+
+def quality_inputs(fit: Fit, other_tracer: float) -> np.ndarray:
+    """The logistic model's inputs, each within its useful range."""
+    features = fit.features
+    return np.array(
+        [
+            np.log(np.clip(features["unexplained"], 0.01, 3)),
+            np.log(np.clip(features["residual"], 0.03, 2)),
+            np.log(np.clip(features["unusual_pattern"], 0.4, 10)),
+            np.log(np.clip(features["largest_component"], 1.5, 30)),
+            np.log(np.clip(features["unusual_shape"], 0.4, 20)),
+            np.clip(features["turn"], 1, 6),
+            np.clip(features["coverage"], 0.6, 1),
+            np.clip(other_tracer, -6, 6),
+        ]
+    )
+
+
+def other_tracer_score(fit: Fit, template: Template) -> float:
+    """How much the components look like blood flow or glucose (positive) rather than DAT (negative)."""
+    direction = np.asarray(_quality_model()["other_tracer"]["weights"])
+    if fit.coefficients.size != direction.size:  # a lost fit
+        return 0.0
+    if template is not load_template():  # its components have another order
+        return TYPICAL_TRACER_SCORE
+    return float(direction @ np.clip(fit.coefficients, -10, 10) + _quality_model()["other_tracer"]["intercept"])
+
+
+def limits_factor(fit: Fit) -> float:
+    """0 for 60 % of the brain in the field of view, 1 from 80 %; 0 for a head turned by more than `MOST_TURN`."""
+    if fit.features["turn"] > MOST_TURN:
+        return 0.0
+    return float(np.clip((fit.features["coverage"] - 0.6) / 0.2, 0, 1))
+
+
+@lru_cache(maxsize=1)
+def _quality_model():
+    return json.loads(resource_path("Templates", "registration_quality.json").read_text())

@@ -1,0 +1,284 @@
+"""Result files: one folder a case, and one table of all cases."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..analysis import Analysis
+from ..base.errors import DaTscanError
+from ..base.files import atomic_write_bytes
+from ..mni.atlas import GRID_AFFINE, SIDES, load_mri
+from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML
+from ..reading.scan import write_volume
+from ..reading.scan_checks import display_name
+
+RESULTS_TABLE = "results.csv"
+RESULT_FILE = "result.json"
+CASE_FILES = (RESULT_FILE, "normalized.nii.gz", "relevance.nii.gz", "overview.png", "report.pdf")
+# What a run that was killed may leave behind; all else in the folder is somebody's.
+_LEFT_BEHIND = re.compile(r"\.[0-9a-f]{32}\.(tmp|partial|replaced|task)")
+
+_NUMBERS = {
+    **{
+        f"sbr_{nucleus}_{side}": ("quantification", "sbr", f"{nucleus}_{side}")
+        for nucleus in HOTTEST_VOLUME_ML
+        for side in SIDES
+    },
+    **{
+        f"asymmetry_percent_{nucleus}": ("quantification", "asymmetry_percent", nucleus)
+        for nucleus in ("putamen", "caudate")
+    },
+    **{f"caudate_putamen_ratio_{side}": ("quantification", "caudate_putamen_ratio", side) for side in SIDES},
+    "ipsilateral_putamen_relevance": ("explanation", "ipsilateral_putamen_relevance"),
+    "consistent": ("explanation", "consistent"),
+    "registration_quality": ("registration", "quality"),
+    "registration_accepted": ("registration", "accepted"),
+}
+COLUMNS = ("case", "label", "probability_reduced", *_NUMBERS, "model", "warnings", "error")
+
+
+def write_case(folder: Path, analysis: Analysis, report: bool = True) -> None:
+    """Write one case's folder whole or not at all; the results that it held before are replaced.
+
+    Args:
+        folder: `DIR/CASE`.
+        report: also write `report.pdf`.
+
+    Raises:
+        DaTscanError: the folder holds other files than results.
+        OSError: the disk is full, or the folder cannot be written to.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = _hidden(folder, "partial")
+    partial.mkdir()
+    try:
+        _write_volumes(partial, analysis)
+        _write_pictures(partial, analysis, report)
+        result = {**analysis.result, "files": sorted([RESULT_FILE, *(path.name for path in partial.iterdir())])}
+        atomic_write_bytes(partial / RESULT_FILE, result_text(result).encode(errors="replace"))
+        _put_in_place(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def check_replaceable(folder: Path) -> None:
+    """Refuse to replace what is no result: the output folder may be one that holds scans.
+
+    Raises:
+        DaTscanError: `folder` is a file, or holds other files than results.
+    """
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        names = [folder.name]
+    others = [name for name in names if not (name in CASE_FILES or name.startswith("."))]
+    if others:
+        raise DaTscanError(
+            f"{folder.name}: the folder of this case in the output holds other files, which would be lost: choose "
+            "another folder with --output."
+        )
+
+
+def _hidden(path, suffix):
+    return path.with_name(f".{uuid.uuid4().hex}.{suffix}")
+
+
+def _put_in_place(partial, folder):
+    """Former results go aside in one step, for a folder that is removed file by file is half of one when killed."""
+    check_replaceable(folder)
+    aside = _hidden(folder, "replaced") if folder.exists() else None
+    if aside:
+        folder.rename(aside)
+    try:
+        partial.rename(folder)
+    except BaseException:
+        if aside:
+            aside.rename(folder)
+        raise
+    if aside:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def result_text(result: dict) -> str:
+    """JSON for people and programs: indented, but each list of numbers on one line."""
+    text = json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False)
+    return re.sub(r"\[[\s\d.,eE+-]*\]", lambda found: " ".join(found[0].split()), text) + "\n"
+
+
+def _write_volumes(folder, analysis):
+    for name, volume in (("normalized", analysis.normalized), ("relevance", analysis.relevance)):
+        if volume is not None:
+            write_volume(folder / f"{name}.nii.gz", volume, GRID_AFFINE, space="mni")
+
+
+def _write_pictures(folder, analysis, report):
+    if analysis.normalized is None:
+        return
+    from .overview import compose_overview, encode_png
+    from .panels import paint_panels
+    from .report import report_bytes
+
+    panels = paint_panels(analysis.normalized, analysis.relevance, *load_mri())
+    atomic_write_bytes(folder / "overview.png", encode_png(compose_overview(panels, analysis.result)))
+    if report:
+        atomic_write_bytes(folder / "report.pdf", report_bytes(analysis.result, panels, analysis.result["patient"]))
+
+
+def read_result(folder: Path) -> dict | None:
+    """The result of a finished case, None if there is none."""
+    try:
+        return json.loads((Path(folder) / RESULT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def finished_result(folder: Path) -> dict | None:
+    """As `read_result`, but None too where a file of the case has been lost since."""
+    result = read_result(folder)
+    if not isinstance(result, dict) or not isinstance(result.get("files"), list):
+        return None
+    return result if all((Path(folder) / name).is_file() for name in CASE_FILES if name in result["files"]) else None
+
+
+def table_row(case: str, result: dict | None, error: str | None) -> dict[str, str]:
+    """One row of the table: numbers with six significant digits, empty where not available."""
+    result = result or {}
+    classification = result.get("classification") or {}
+    row = {
+        "case": case,
+        "label": classification.get("label"),
+        "model": classification.get("model"),
+        "probability_reduced": classification.get("probability_reduced"),
+        "warnings": " ".join(result.get("warnings", ())),
+        "error": error or result.get("error"),
+    }
+    row.update({column: _entry(result, path) for column, path in _NUMBERS.items()})
+    return {column: _cell(row[column]) for column in COLUMNS}
+
+
+def _entry(result, path):
+    for key in path:
+        result = (result or {}).get(key)
+    return result
+
+
+def _cell(value):
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return f"{value:.6g}"
+    text = "".join(character if character.isprintable() else " " for character in value)
+    # A text that begins like a formula would be run as one by spreadsheet programs.
+    return f"'{text}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def write_table(folder: Path, rows: list[dict[str, str]]) -> None:
+    """Write `results.csv` in the order of the rows, in one step."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    atomic_write_bytes(Path(folder) / RESULTS_TABLE, text.getvalue().encode(errors="replace"))
+
+
+def prepare_output(folder: Path) -> Path:
+    """Make the results' folder.
+
+    Raises:
+        DaTscanError: it cannot be made or written to.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = _hidden(folder / RESULTS_TABLE, "tmp")
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise DaTscanError(
+            f"{display_name(folder)}: results cannot be written here ({error.strerror}): "
+            "choose another folder with --output."
+        ) from error
+    return folder
+
+
+def prepare_results(folder: Path) -> Path:
+    """`prepare_output` for a batch, whose table must not replace another one, the user's manifest for example.
+
+    Raises:
+        DaTscanError: the folder cannot be used, or its `results.csv` is none of ours.
+    """
+    folder = prepare_output(folder)
+    try:
+        with (folder / RESULTS_TABLE).open("rb") as table:
+            ours = table.read(1000).startswith(b"case,label,")
+    except FileNotFoundError:
+        ours = True
+    except OSError:
+        ours = False
+    if not ours:
+        raise DaTscanError(
+            f"{display_name(folder)} holds a results.csv that is no table of results and would be lost: choose "
+            "another folder with --output."
+        )
+    return folder
+
+
+@contextmanager
+def sole_use(folder: Path) -> Iterator[None]:
+    """Keep other batches out of a results folder; ends with the process, however that ends.
+
+    What a killed batch left half-written is removed. On Windows, and on file systems without locks, nothing keeps
+    others out and nothing is removed.
+
+    Raises:
+        DaTscanError: another batch is writing there.
+    """
+    handle = _locked(folder)
+    if handle is None:
+        yield
+        return
+    try:
+        _remove_left_behind(folder)
+        yield
+        _remove_left_behind(folder)
+    finally:
+        os.close(handle)
+
+
+def _locked(folder):
+    """Handle of the folder, locked until it is closed; None where there are no locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        if not isinstance(error, BlockingIOError):
+            return None
+        raise DaTscanError(
+            f"{display_name(folder)}: another run is writing its results here: wait for it, or choose another "
+            "folder with --output."
+        ) from error
+    return handle
+
+
+def _remove_left_behind(folder):
+    for path in folder.iterdir():
+        if _LEFT_BEHIND.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

@@ -1,0 +1,56 @@
+"""The image that a camera's own software would make of its projections."""
+
+import numpy as np
+from scipy import ndimage
+
+from ..mni.geometry import FWHM_PER_SIGMA
+from ..reconstruction.butterworth import butterworth
+from ..reconstruction.camera import Camera
+from ..reconstruction.chang import CHANG_ATTENUATION, chang_factors
+from ..reconstruction.filtered_back_projection import filtered_back_projection
+from ..reconstruction.osem import osem
+from ..reconstruction.projector import Projector
+
+
+def widen(volume: np.ndarray, size: int, axes: tuple[int, ...]) -> np.ndarray:
+    """Zeros on both sides of the given axes up to `size`."""
+    margins = [((size - n) // 2, (size - n + 1) // 2) if k in axes else (0, 0) for k, n in enumerate(volume.shape)]
+    return np.pad(volume, margins)
+
+
+def reconstruct_counts(
+    counts: np.ndarray, camera: Camera, attenuation_map: np.ndarray, scattered: np.ndarray
+) -> np.ndarray:
+    """The image that a camera's own software would give, never negative, as wide as the camera's matrix.
+
+    Args:
+        counts: projections `(views, size, slices)`.
+        camera: says how to reconstruct.
+        attenuation_map: `(size, size, slices)` 1/mm, for the methods that correct attenuation.
+        scattered: expected scatter `(views, size, slices)`, for the methods that correct attenuation.
+
+    Returns:
+        `(matrix, matrix, slices)` float32.
+    """
+    if not camera.reconstruction.startswith("fbp"):
+        return widen(_iterative(counts, camera, attenuation_map, scattered), camera.matrix, (0, 1))
+    image = filtered_back_projection(widen(counts, camera.matrix, (1,)), camera.pixel)
+    if camera.reconstruction != "fbp_shepp_logan":
+        image = butterworth(image, camera.pixel, camera.butterworth_cutoff, camera.butterworth_order)
+    if camera.reconstruction.endswith("chang"):
+        outline = attenuation_map > attenuation_map.max() / 2
+        image *= widen(chang_factors(outline, camera.pixel, CHANG_ATTENUATION), camera.matrix, (0, 1))
+    return np.maximum(image, 0)
+
+
+def _iterative(counts, camera, attenuation_map, scattered):
+    corrects = "ac" in camera.reconstruction
+    projector = Projector(
+        camera,
+        counts.shape[1],
+        attenuation_map if corrects else None,
+        resolve=camera.reconstruction.endswith("rr"),
+        remember=corrects,
+    )
+    image = osem(counts, projector, camera.iterations, camera.subsets, scattered if corrects else 0.0)
+    return ndimage.gaussian_filter(image, camera.post_filter / FWHM_PER_SIGMA / camera.pixel)

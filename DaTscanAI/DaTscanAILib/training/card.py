@@ -1,0 +1,59 @@
+"""What a model's metadata say of its training."""
+
+from dataclasses import asdict
+
+import numpy as np
+
+from ..base.version import VERSION
+from ..classification.networks import ARCHITECTURES
+from .input_sets import LABELS
+from .plans import NAZARI_2021, Plan
+from .preparation import Prepared
+from .train import WENZEL_2019
+
+
+def describe_data(training: list[Prepared], failed: dict) -> str:
+    """The sentence that every result of the model repeats."""
+    counts = {label: sum(one.case.label == label for one in training) for label in LABELS}
+    simulated = all(one.case.name.startswith("sim") for one in training)
+    kind = "simulated scans; no patient was involved" if simulated else "scans of a local manifest"
+    left_out = f"; {len(failed)} scans could not be used" if failed else ""
+    return f"Trained on {counts['normal']} normal and {counts['reduced']} reduced {kind}{left_out}."
+
+
+def bundle_metadata(plan: Plan, trained_on: str, scores: dict, parameters: int) -> dict:
+    """What MONAI's bundle format wants to know of a model."""
+    import monai
+    import torch
+
+    shape = ARCHITECTURES[plan.architecture].input_shape
+    return {
+        "version": VERSION,
+        "changelog": {VERSION: "first training"},
+        "monai_version": monai.__version__,
+        "pytorch_version": torch.__version__.split("+")[0],
+        "numpy_version": np.__version__,
+        "task": "classification of dopamine transporter SPECT as normal or reduced",
+        "authors": "DaTscanAI developers",
+        "copyright": "Apache-2.0",
+        "data_source": trained_on,
+        "data_type": "SPECT in MNI space, 2 mm",
+        "intended_use": "research only, not a medical device",
+        "eval_metrics": scores,
+        "references": [WENZEL_2019 if plan.architecture == "wenzel2019" else NAZARI_2021],
+        "parameters": parameters,
+        "training": {key: value for key, value in asdict(plan).items() if key != "preprocessing"},
+        "network_data_format": {
+            "inputs": {
+                "image": {
+                    "type": "image",
+                    "modality": "SPECT",
+                    "num_channels": 1,
+                    "spatial_shape": list(shape[1:]),
+                    "dtype": "float32",
+                    "is_patch_data": False,
+                }
+            },
+            "outputs": {"pred": {"type": "logits", "num_channels": 2 * len(plan.heads), "dtype": "float32"}},
+        },
+    }

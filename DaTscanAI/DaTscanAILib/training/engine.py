@@ -1,0 +1,275 @@
+"""The training engine: MONAI's supervised trainer on ignite, with checkpoints, validation and the best weights."""
+
+import json
+import math
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from .allocator import keep_freed_memory
+
+DENSE_STEP = 1.5  # most that a step may change the sum of a unit in the first dense layer, for inputs of 1
+
+
+@contextmanager
+def process_group(device: str):
+    """Joins the processes that `torchrun` has started, for as long as the block runs; a single process is left alone.
+
+    Args:
+        device: `cpu` or `cuda`.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    import ignite.distributed as idist
+
+    idist.initialize("nccl" if device == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        idist.finalize()
+
+
+@contextmanager
+def first_process_first():
+    """Files that all processes need are written by the first; the others run the block after it and find them."""
+    import ignite.distributed as idist
+
+    if idist.get_rank() > 0:
+        idist.barrier()
+    yield
+    if idist.get_rank() == 0:
+        idist.barrier()
+
+
+def run_engine(network, sets, plan, device: str, folder: Path, seed: int, *, patience=None) -> dict:
+    """Train a network and return the state of its best epoch (lowest validation loss).
+
+    Args:
+        network: `torch.nn.Module` on the CPU, already initialized.
+        sets: `input_sets.Sets`.
+        plan: `plans.Plan`.
+        device: `cpu` or `cuda`.
+        folder: of the checkpoint; an interrupted run goes on from its last finished epoch.
+        seed: of the order of the scans and of dropout.
+        patience: stop after so many epochs without a lower validation loss; None for never.
+
+    Returns:
+        State dictionary on the CPU.
+    """
+    import ignite.distributed as idist
+    import torch
+    from ignite.engine import Events
+    from monai.engines import SupervisedTrainer
+
+    keep_freed_memory()
+    folder.mkdir(parents=True, exist_ok=True)
+    network = idist.auto_model(network.to(device))
+    optimizer = idist.auto_optim(adam(bare(network), plan))
+    loader = _loader(sets.training, plan, shuffle=True, seed=seed)
+    steps = len(loader) * plan.epochs
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: 0.5 * (1 + math.cos(math.pi * min(step / steps, 1))) if plan.decay else 1.0
+    )
+    loss = head_losses(plan, device)
+    trainer = SupervisedTrainer(
+        device=torch.device(device),
+        max_epochs=plan.epochs,
+        train_data_loader=loader,
+        network=network,
+        optimizer=optimizer,
+        loss_function=loss,
+        inferer=mixed_precision_inferer(device),
+        prepare_batch=_prepare_batch,
+    )
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: schedule.step())
+    best = _Best(folder, network, optimizer, schedule, trainer)
+    best.resume()
+
+    @trainer.on(Events.EPOCH_STARTED)
+    def reseed():
+        # Dropout and the order of the scans depend on the epoch's number alone, so that a resumed run is the
+        # undisturbed one.
+        torch.manual_seed(seed + 100_003 * trainer.state.epoch)
+        loader.sampler.set_epoch(trainer.state.epoch)
+
+    @trainer.on(Events.EPOCH_COMPLETED)
+    def validate():
+        # One loss for all processes, as they must agree on when to stop.
+        best.consider(idist.broadcast(validation_loss(bare(network), sets.validation, plan, loss, device), src=0))
+        if best.waited(patience):
+            trainer.terminate()
+
+    if trainer.state.epoch < plan.epochs and not best.waited(patience):
+        trainer.run()
+    return best.shared_state()
+
+
+def adam(network, plan):
+    """Fused Adam with the plan's learning rate, lower for a first dense layer of very many inputs.
+
+    Adam changes each weight by about the rate, however small it is. Where a unit sums 60,000 to 7 million inputs, its
+    sum so jumps by tens in the first steps, and most units of the small dense layers here fell silent for good: all
+    16 of Nazari's striatum network, 10 to 15 of 16 in the compact one.
+
+    Args:
+        network: `torch.nn.Module` on its device.
+        plan: `plans.Plan`.
+    """
+    import torch
+
+    dense = next((layer for layer in network.modules() if isinstance(layer, torch.nn.Linear)), None)
+    slow = None if dense is None else dense.weight
+    groups = [{"params": [parameter for parameter in network.parameters() if parameter is not slow]}]
+    if slow is not None:
+        groups.append({"params": [slow], "lr": min(plan.learning_rate, DENSE_STEP / dense.in_features)})
+    return torch.optim.AdamW(groups, plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
+
+
+def bare(network):
+    """The network inside the wrapper of distributed training."""
+    return getattr(network, "module", network)
+
+
+def mixed_precision_inferer(device: str):
+    """Runs a network in bfloat16 where the processor multiplies it faster than float32, without loss scaling."""
+    import torch
+    from monai.inferers import SimpleInferer
+
+    fast = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+    class MixedPrecision(SimpleInferer):
+        def __call__(self, inputs, network, *args, **kwargs):
+            with torch.autocast(device, torch.bfloat16, enabled=fast):
+                return super().__call__(inputs, network, *args, **kwargs)
+
+    return MixedPrecision()
+
+
+def head_losses(plan, device):
+    """Sum over the heads of the cross entropy with each head's class weights."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    weights = [torch.tensor(pair, device=device) for pair in plan.head_weights]
+
+    def loss(logits, labels):
+        return sum(
+            cross_entropy(logits[:, [normal, reduced]].float(), labels, weight)
+            for (_, normal, reduced), weight in zip(plan.heads, weights, strict=True)
+        )
+
+    return loss
+
+
+def validation_loss(network, images, plan, loss, device) -> float:
+    """Mean loss over a set, the network in evaluation mode."""
+    import torch
+
+    network.eval()
+    total = 0.0
+    with torch.inference_mode():
+        for inputs, labels in _loader(images, plan):
+            total += float(loss(network(inputs.to(device)), labels.to(device))) * len(labels)
+    network.train()
+    return total / len(images)
+
+
+def _loader(images, plan, shuffle=False, seed=0):
+    """Batches of a set; a shuffled one is shared out among the processes and ordered anew by `sampler.set_epoch`."""
+    import ignite.distributed as idist
+    import torch
+
+    sampler = None
+    if shuffle:
+        sampler = torch.utils.data.DistributedSampler(images, idist.get_world_size(), idist.get_rank(), seed=seed)
+    return torch.utils.data.DataLoader(
+        images, plan.batch_size, sampler=sampler, drop_last=shuffle and len(images) > plan.batch_size
+    )
+
+
+def _prepare_batch(batch, device, non_blocking, **_):
+    inputs, labels = batch
+    return inputs.to(device, non_blocking=non_blocking), labels.to(device, non_blocking=non_blocking)
+
+
+class _Best:
+    """Keeps the best weights and writes a checkpoint after every epoch."""
+
+    def __init__(self, folder, network, optimizer, schedule, trainer):
+        self.file = folder / "checkpoint.pt"
+        self.curve_file = folder / "learning_curve.json"
+        self.network, self.optimizer, self.schedule, self.trainer = network, optimizer, schedule, trainer
+        self.lowest, self.state, self.curve = np.inf, None, []
+
+    def waited(self, patience):
+        """Whether the lowest loss is at least so many epochs old."""
+        losses = [point["validation_loss"] for point in self.curve]
+        return patience is not None and len(losses) > patience and len(losses) - 1 - np.argmin(losses) >= patience
+
+    def shared_state(self):
+        """The best state of the first process: statistics of batch normalization differ between processes."""
+        import ignite.distributed as idist
+        import torch
+
+        idist.barrier()
+        if idist.get_rank() > 0:
+            self.state = torch.load(self.file, map_location="cpu", weights_only=True)["best"]
+        return self.state
+
+    def resume(self):
+        import torch
+
+        if not self.file.exists():
+            return
+        saved = torch.load(self.file, map_location="cpu", weights_only=True)
+        bare(self.network).load_state_dict(saved["network"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.schedule.load_state_dict(saved["schedule"])
+        self.lowest, self.state, self.curve = saved["lowest"], saved["best"], saved["curve"]
+        self.trainer.load_state_dict(saved["trainer"])
+
+    def consider(self, validation_loss):
+        import ignite.distributed as idist
+        import torch
+
+        state = {key: value.detach().cpu().clone() for key, value in bare(self.network).state_dict().items()}
+        training_loss = float(
+            self.trainer.state.output[0]["loss"]
+            if isinstance(self.trainer.state.output, list)
+            else self.trainer.state.output["loss"]
+        )
+        self.curve.append(
+            {
+                "epoch": self.trainer.state.epoch,
+                "last_training_loss": round(training_loss, 5),
+                "validation_loss": round(validation_loss, 5),
+            }
+        )
+        if validation_loss < self.lowest:
+            self.lowest, self.state = validation_loss, state
+        if idist.get_rank() != 0:
+            return
+        temporary = self.file.with_suffix(".tmp")
+        torch.save(
+            {
+                "network": state,
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "trainer": self.trainer.state_dict(),
+                "lowest": self.lowest,
+                "best": self.state,
+                "curve": self.curve,
+            },
+            temporary,
+        )
+        temporary.replace(self.file)
+        self.curve_file.write_text(json.dumps(self.curve, indent=1))
+        print(
+            f"{self.file.parent.name} epoch {self.trainer.state.epoch}: validation loss {validation_loss:.4f}",
+            file=sys.stderr,
+            flush=True,
+        )

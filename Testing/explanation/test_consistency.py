@@ -1,0 +1,47 @@
+"""Whether a map fits the answer: the share of relevance in the lower putamen, and the cut learned for a network."""
+
+import numpy as np
+import pytest
+import torch
+from training_factory import prepared_volume
+
+from DaTscanAILib.classification.preprocessing import Preprocessing
+from DaTscanAILib.explanation.lower_putamen import lower_putamen_relevance
+from DaTscanAILib.mni.atlas import load_atlas
+from DaTscanAILib.training.input_sets import ImageSet
+from DaTscanAILib.training.relevance_cut import relevance_cut
+
+
+def test_mean_and_share_of_a_known_map():
+    """1,250 hottest voxels of 8 mm3 are 10 ml; they alone have relevance -2, and as many elsewhere +6."""
+    atlas = load_atlas()
+    region = np.flatnonzero(atlas.hottest_voxels_region("putamen", "left"))
+    scan, relevance = np.ones(atlas.brain.shape), np.zeros(atlas.brain.shape, np.float32)
+    scan.flat[region[:1250]] = 5
+    relevance.flat[region[:1250]] = -2
+    relevance.flat[region[-1250:]] = 6
+    assert lower_putamen_relevance(relevance, scan, atlas) == (-2.0, pytest.approx(-2 / 8))
+    assert lower_putamen_relevance(0 * relevance, scan, atlas) == (0.0, 0.0)
+
+
+@pytest.fixture
+def striatum_images():
+    volumes = [prepared_volume(("normal", "reduced")[k % 2], np.random.default_rng(k)) for k in range(6)]
+    images = np.stack([Preprocessing(box="striatum").apply(v.astype(np.float32), load_atlas()) for v in volumes])
+    return ImageSet(images.astype(np.float16), np.arange(6) % 2)
+
+
+def test_the_cut_parts_the_classes(striatum_images):
+    """A network to which all uptake argues for normal: in reduced scans less of that lies in the lower putamen."""
+    layers = (torch.nn.Conv3d(1, 2, 3, padding=1, bias=False), torch.nn.ReLU(), torch.nn.Flatten())
+    network = torch.nn.Sequential(*layers, torch.nn.Linear(2 * 61 * 44 * 35, 2, bias=False))
+    with torch.no_grad():
+        network[0].weight.fill_(1.0)
+        network[3].weight[0], network[3].weight[1] = 1.0, -1.0
+    preprocessing = Preprocessing(box="striatum", offset=0.0)
+    cut = relevance_cut([network], striatum_images, (-1.0, 1.0), preprocessing, load_atlas())
+    assert -1 < cut < 0
+
+
+def test_networks_without_the_striatum_keep_the_published_cut(striatum_images):
+    assert relevance_cut([], striatum_images, (-1.0, 1.0), Preprocessing(striatum_masked=True), load_atlas()) == 0.0

@@ -1,0 +1,650 @@
+"""The module's logic on real MRML nodes, without the application."""
+
+import json
+import logging
+import re
+import sys
+import warnings
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("slicer", reason="slicer-core is not installed")
+
+from dicom_factory import MARKER_RAS, SLICE_SPACING, marker_place, nm_dataset, nm_slices, save
+from slicer_cases import add_input, registered_once, synthetic_analysis, tiny_model
+from slicer_environment import MODULE_FOLDER, prepare
+
+from DaTscanAILib.base.errors import DaTscanError
+from DaTscanAILib.base.resources import resource_path
+from DaTscanAILib.mni.atlas import GRID_AFFINE, GRID_SHAPE
+from DaTscanAILib.reading.scan import read_scan
+from DaTscanAILib.reporting.result_files import read_result
+
+PROJECTIONS = ("ORIGINAL", "PRIMARY", "TOMO", "EMISSION")
+SAMPLE = resource_path("Samples", "reduced.dcm")
+
+
+@pytest.fixture
+def slicer(monkeypatch):
+    monkeypatch.setattr("DaTscanAILib.analysis.register", registered_once)
+    return prepare()
+
+
+@pytest.fixture
+def logic(slicer):
+    from DaTscanAI import DaTscanAILogic
+
+    return DaTscanAILogic()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return str(tiny_model(tmp_path_factory.mktemp("models") / "tiny").folder)
+
+
+def save_scene(slicer, folder):
+    """As "Save scene": every storable node to a file, then the scene."""
+    scene = slicer.mrmlScene
+    scene.SetURL(str(folder / "scene.mrml"))
+    scene.SetRootDirectory(str(folder))
+    for node in slicer.util.getNodesByClass("vtkMRMLStorableNode"):
+        if node.IsA("vtkMRMLScriptedModuleNode") or not node.GetSaveWithScene():
+            continue
+        if node.GetStorageNode() is None and not node.AddDefaultStorageNode():
+            continue
+        storage = node.GetStorageNode()
+        if storage is not None:
+            storage.SetFileName(str(folder / f"{node.GetID()}.{storage.GetDefaultWriteFileExtension()}"))
+            assert storage.WriteData(node), node.GetName()
+    assert scene.Commit()
+
+
+def load_scene(slicer, folder):
+    slicer.mrmlScene.Clear(False)
+    slicer.mrmlScene.SetURL(str(folder / "scene.mrml"))
+    slicer.mrmlScene.Import()
+
+
+# ---- process
+
+
+def test_the_sample_goes_through_the_whole_chain(slicer, logic, model):
+    from DaTscanAILib.slicer_adapters.case import RELEVANCE, SCAN, TABLE, TRANSFORM, Case
+    from DaTscanAILib.slicer_adapters.volumes import affine_of, voxels_of
+
+    volume, stages = logic.loadSample("reduced"), []
+    result = logic.process(volume, model=model, progress=lambda event: stages.append(event["stage"]))
+    assert stages == ["registration", "quantification", "classification"]
+    assert result["error"] is None
+    assert result["quantification"]["lower_putamen"] == "right"
+    assert result["classification"]["trained_on"] == "nothing at all"
+    assert logic.result(volume) == json.loads(json.dumps(result))
+    case = Case.of(volume)
+    scan, relevance = case.get(SCAN), case.get(RELEVANCE)
+    for node in (scan, relevance):
+        assert voxels_of(node).shape == GRID_SHAPE
+        assert affine_of(node).tolist() == GRID_AFFINE.tolist()
+    assert np.percentile(np.abs(voxels_of(relevance)[voxels_of(relevance) != 0]), 99.9) == pytest.approx(1, rel=1e-4)
+    to_mni = slicer.util.arrayFromTransformMatrix(case.get(TRANSFORM))
+    assert to_mni @ result["registration"]["scanner_from_mni_ras"] == pytest.approx(np.eye(4), abs=1e-9)
+    assert case.get(TABLE).GetCellText(1, 1) == f"{result['quantification']['sbr']['putamen_right']:.2f}"
+
+
+def test_the_numbers_are_those_of_the_command_line(logic):
+    from DaTscanAILib.analysis import measure
+
+    here = logic.process(logic.loadScan(SAMPLE), lastStage="quantification", showResult=False)
+    there = measure(read_scan(SAMPLE), "reduced").result
+    for key in ("registration", "quantification", "patient", "camera"):
+        assert here[key] == there[key], key
+
+
+def test_a_second_run_uses_the_same_nodes(slicer, logic):
+    volume = logic.loadSample("normal")
+    logic.process(volume, lastStage="quantification", showResult=False)
+    before = slicer.mrmlScene.GetNumberOfNodes()
+    logic.process(volume, lastStage="quantification", showResult=False)
+    assert slicer.mrmlScene.GetNumberOfNodes() == before
+
+
+def test_registration_alone_leaves_no_scan_and_no_numbers(logic):
+    from DaTscanAILib.slicer_adapters.case import SCAN, TRANSFORM, Case
+
+    volume = logic.loadSample("reduced")
+    result = logic.process(volume, lastStage="registration", showResult=False)
+    assert result["registration"]["accepted"]
+    assert result["quantification"] is None
+    assert Case.of(volume).get(SCAN) is None
+    assert Case.of(volume).get(TRANSFORM) is not None
+
+
+def test_a_transform_moved_by_hand_is_used_and_said(slicer, logic):
+    from DaTscanAILib.slicer_adapters.case import TRANSFORM, Case
+
+    volume = logic.loadSample("reduced")
+    automatic = logic.process(volume, lastStage="quantification", showResult=False)
+    transform = Case.of(volume).get(TRANSFORM)
+    assert logic.registrationToKeep(volume, "manual") is None
+    matrix = slicer.util.arrayFromTransformMatrix(transform)
+    matrix[2, 3] += 6
+    slicer.util.updateTransformMatrixFromArray(transform, matrix)
+    assert logic.registrationToKeep(volume, "manual") is transform
+    by_hand = logic.process(volume, lastStage="quantification", registrationTransform=transform, showResult=False)
+    assert by_hand["registration"]["manual"] is True
+    assert by_hand["quantification"]["sbr"] != automatic["quantification"]["sbr"]
+    again = logic.process(volume, lastStage="quantification", showResult=False)
+    assert again["quantification"] == automatic["quantification"]
+
+
+def test_an_unmoved_transform_stays_the_automatic_registration(logic):
+    volume = logic.loadSample("reduced")
+    first = logic.process(volume, lastStage="registration", showResult=False)
+    transform = logic.registrationToKeep(volume, "registration")
+    second = logic.process(volume, lastStage="registration", registrationTransform=transform, showResult=False)
+    assert second["registration"] == first["registration"]
+
+
+def test_a_volume_under_a_transform_is_where_it_is_shown(slicer, logic):
+    """Turned by 10 degrees in the scene, the scan is registered as turned, with the same numbers."""
+    volume = logic.loadSample("reduced")
+    straight = logic.process(volume, lastStage="quantification", showResult=False)
+    turn = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    angle = np.deg2rad(10)
+    matrix = np.eye(4)
+    matrix[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    slicer.util.updateTransformMatrixFromArray(turn, matrix)
+    volume.SetAndObserveTransformNodeID(turn.GetID())
+    turned = logic.process(volume, lastStage="quantification", showResult=False)
+    expected = matrix @ np.array(straight["registration"]["scanner_from_mni_ras"])
+    assert turned["registration"]["scanner_from_mni_ras"][0] == pytest.approx(expected[0], abs=1.5)
+    for key, value in straight["quantification"]["sbr"].items():
+        assert turned["quantification"]["sbr"][key] == pytest.approx(value, abs=0.12), key
+
+
+def test_the_method_changes_the_numbers_and_is_said(logic):
+    volume = logic.loadSample("normal")
+    usual = logic.process(volume, lastStage="quantification", showResult=False)
+    logic.getParameterNode().putamenVolume = 5.0
+    other = logic.process(volume, lastStage="quantification", method=logic.methodOfParameters(), showResult=False)
+    sbr = "putamen_left"
+    assert other["quantification"]["sbr"][sbr] > usual["quantification"]["sbr"][sbr]
+    caudate = usual["quantification"]["sbr"]["caudate_left"]
+    assert other["quantification"]["sbr"]["caudate_left"] == pytest.approx(caudate, rel=1e-6)
+    assert any("putamen 5 ml" in warning for warning in other["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda slicer: None, "No volume was given"),
+        (lambda slicer: slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty"), "empty holds no"),
+        (
+            lambda slicer: slicer.util.addVolumeFromArray(np.zeros((40, 64, 64), np.float32), name="zeros"),
+            "zeros",
+        ),
+    ],
+    ids=["none", "no image", "zeros"],
+)
+def test_unusable_volumes_are_refused_in_a_sentence(slicer, logic, make, sentence):
+    with pytest.raises(DaTscanError, match=sentence):
+        logic.process(make(slicer), lastStage="quantification", showResult=False)
+
+
+def test_what_a_former_run_has_left_goes_when_a_scan_gets_no_answer(slicer, logic):
+    from DaTscanAILib.slicer_adapters.case import RELEVANCE, SCAN, Case
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    volume = add_input(slicer)
+    put_analysis(volume, synthetic_analysis())
+    assert Case.of(volume).get(RELEVANCE) is not None
+    sentence = "scan: the registration to the FP-CIT template was not accepted (quality 0.10)"
+    result = {**synthetic_analysis().result, "classification": None, "explanation": None, "error": sentence}
+    put_analysis(volume, replace(synthetic_analysis(), result=result, relevance=None, error=sentence))
+    logic.show(volume)
+    assert Case.of(volume).get(RELEVANCE) is None
+    assert Case.of(volume).get(SCAN) is not None
+    assert logic.result(volume)["error"] == sentence
+
+
+def test_the_modules_self_test_measures_the_sample(slicer):
+    from DaTscanAI import DaTscanAITest
+
+    result = DaTscanAITest("test_measures_the_sample").run()
+    assert result.testsRun == 1
+    assert result.wasSuccessful(), result.failures or result.errors
+
+
+# ---- volumes
+
+
+def test_a_loaded_scan_keeps_the_readers_geometry_and_facts(slicer, logic):
+    from DaTscanAILib.slicer_adapters.volumes import scan_of
+
+    scan, node = read_scan(SAMPLE), logic.loadScan(SAMPLE)
+    again = scan_of(node)
+    assert node.GetName() == "reduced"
+    assert (again.voxels == scan.voxels).all()
+    assert again.affine == pytest.approx(scan.affine, abs=1e-9)
+    assert asdict(again.patient) == asdict(scan.patient)
+    assert asdict(again.camera) == asdict(scan.camera)
+    assert again.identifiers.name == ""
+
+
+def test_nothing_that_identifies_reaches_the_scene(slicer, logic, tmp_path):
+    from DaTscanAILib.slicer_adapters.case import Case
+
+    volume = logic.loadScan(SAMPLE)
+    logic.process(volume, lastStage="quantification", showResult=False)
+    secret = read_scan(SAMPLE).identifiers
+    text = Case.of(volume).node.GetText() + volume.GetAttribute("DaTscanAI.Scan")
+    assert secret.id
+    assert secret.id not in text
+    assert secret.name not in text
+
+
+@pytest.mark.parametrize("axis", ["R", "A", "S"])
+def test_a_flip_reflects_the_header_about_the_middle_and_back(slicer, logic, axis):
+    from DaTscanAILib.slicer_adapters.volumes import affine_of, describe_geometry, scan_of
+
+    volume = logic.loadSample("reduced")
+    before, row = affine_of(volume), "RAS".index(axis)
+    middle = (np.array(volume.GetImageData().GetDimensions()) - 1) / 2
+    logic.flip(volume, axis)
+    after = affine_of(volume)
+    assert (after @ [*middle, 1])[:3] == pytest.approx((before @ [*middle, 1])[:3])
+    assert after[row, :3].tolist() == (-before[row, :3]).tolist()
+    assert "corrected by hand" in scan_of(volume).warnings[-1]
+    assert describe_geometry(volume).endswith({"R": "(RPI)", "A": "(LAI)", "S": "(LPS)"}[axis])
+    logic.flip(volume, axis)
+    assert affine_of(volume) == pytest.approx(before)
+    assert not any("corrected by hand" in warning for warning in scan_of(volume).warnings)
+
+
+def test_a_flip_discards_the_registration_for_the_other_orientation(logic):
+    from DaTscanAILib.slicer_adapters.case import TRANSFORM, Case
+
+    volume = logic.loadSample("reduced")
+    logic.process(volume, lastStage="registration", showResult=False)
+    logic.flip(volume, "S")
+    assert Case.of(volume).get(TRANSFORM) is None
+
+
+def test_left_and_right_flipped_in_the_header_are_flipped_in_the_numbers(logic):
+    volume = logic.loadSample("reduced")
+    before = logic.process(volume, lastStage="quantification", showResult=False)["quantification"]["sbr"]
+    logic.flip(volume, "R")
+    after = logic.process(volume, lastStage="quantification", showResult=False)["quantification"]["sbr"]
+    assert after["putamen_left"] == pytest.approx(before["putamen_right"], abs=0.15)
+    assert after["putamen_right"] == pytest.approx(before["putamen_left"], abs=0.15)
+
+
+# ---- parameters and scene
+
+
+def test_parameters_and_case_come_back_with_a_saved_scene(slicer, logic, tmp_path):
+    from DaTscanAILib.slicer_adapters.case import RELEVANCE, RENDERING, SCAN, TABLE, TRANSFORM, Case
+    from DaTscanAILib.slicer_adapters.parameters import Content, Device, Signs
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+    from DaTscanAILib.slicer_adapters.volumes import voxels_of
+
+    volume = add_input(slicer, "patient 7")
+    parameters = logic.getParameterNode()
+    parameters.inputVolume, parameters.model, parameters.device = volume, "compact-ensemble", Device.CPU
+    parameters.content, parameters.signs = Content.SCAN, Signs.NEGATIVE
+    parameters.threshold, parameters.showIn3D, parameters.batchOutput = 0.35, True, str(tmp_path)
+    put_analysis(volume, synthetic_analysis())
+    logic.show(volume)
+    case = Case.of(volume)
+    kept = {role: voxels_of(case.get(role)).copy() for role in (SCAN, RELEVANCE, RENDERING)}
+    settings, result = logic.displaySettings(), case.result
+    save_scene(slicer, tmp_path)
+    load_scene(slicer, tmp_path)
+    loaded = logic.getParameterNode()
+    assert loaded.inputVolume.GetName() == "patient 7"
+    assert (loaded.model, loaded.device, loaded.batchOutput) == ("compact-ensemble", Device.CPU, str(tmp_path))
+    assert logic.displaySettings() == settings
+    case = Case.of(loaded.inputVolume)
+    assert case.result == result
+    for role, voxels in kept.items():
+        assert (voxels_of(case.get(role)) == voxels).all(), role
+    assert case.get(TABLE).GetCellText(1, 2) == "1.02"
+    assert case.get(TRANSFORM).GetAttribute("DaTscanAI.AutomaticRegistration")
+    rendering = case.get(RENDERING)
+    assert rendering.GetVoxelVectorType() == slicer.vtkMRMLVolumeNode.VoxelVectorTypeColorRGBA
+    display = slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(rendering)
+    assert display.GetVisibility()
+    assert not display.GetVolumePropertyNode().GetVolumeProperty().GetIndependentComponents()
+    colors = case.get(RELEVANCE).GetDisplayNode().GetColorNode()
+    alpha = [colors.GetLookupTable().GetTableValue(index)[3] for index in (0, 100, 127, 128, 255)]
+    assert alpha == [1, 0, 0, 0, 0]  # negative signs alone, threshold 0.35
+    logic.show(loaded.inputVolume)
+    assert case.get(RENDERING) is rendering
+
+
+def test_showing_a_case_hides_what_belongs_to_the_others(slicer, logic):
+    from DaTscanAILib.slicer_adapters.case import REGIONS, RENDERING, Case
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    first, second = add_input(slicer, "first"), add_input(slicer, "second")
+    rendering = slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode
+    for volume in (first, second):
+        put_analysis(volume, synthetic_analysis())
+    logic.show(first)
+    logic.showRegions(first)
+    assert rendering(Case.of(first).get(RENDERING)).GetVisibility()
+    logic.show(second)
+    assert rendering(Case.of(second).get(RENDERING)).GetVisibility()
+    assert not rendering(Case.of(first).get(RENDERING)).GetVisibility()
+    assert not Case.of(first).get(REGIONS).GetDisplayVisibility()
+
+
+def test_what_belongs_to_a_deleted_scan_is_hidden_where_none_is_selected(slicer, logic):
+    from DaTscanAILib.slicer_adapters.case import REGIONS, RENDERING, Case
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    volume = add_input(slicer)
+    put_analysis(volume, synthetic_analysis())
+    logic.show(volume)
+    logic.showRegions(volume)
+    case = Case.of(volume)
+    display = slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(case.get(RENDERING))
+    slicer.mrmlScene.RemoveNode(volume)
+    assert display.GetVisibility()
+    logic.show(None)
+    assert not display.GetVisibility()
+    assert not case.get(REGIONS).GetDisplayVisibility()
+
+
+def test_parameters_outside_their_range_are_refused(logic):
+    with pytest.raises(ValueError, match=r"0\.9|range|within|Within"):
+        logic.getParameterNode().threshold = 5.0
+
+
+def test_the_first_scan_is_none_of_the_modules_own(slicer, logic):
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    assert logic.firstScan() is None
+    volume = add_input(slicer)
+    put_analysis(volume, synthetic_analysis())
+    logic.show(volume)
+    slicer.mrmlScene.RemoveNode(volume)
+    assert logic.firstScan() is None
+
+
+# ---- comparison, report, table
+
+
+def test_the_checkerboard_takes_squares_of_scan_and_template_by_turns(slicer, logic):
+    from DaTscanAILib.slicer_adapters.case import CHECKERBOARD, Case
+    from DaTscanAILib.slicer_adapters.display import shared_fpcit_template
+    from DaTscanAILib.slicer_adapters.volumes import voxels_of
+
+    volume = logic.loadSample("normal")
+    normalized = logic.process(volume, lastStage="quantification", showResult=False) and Case.of(volume).get("Scan")
+    logic.compare(volume, "checkerboard")
+    board = voxels_of(Case.of(volume).get(CHECKERBOARD))
+    odd = (np.indices(GRID_SHAPE) // 8).sum(axis=0) % 2 == 1
+    assert (board[~odd] == voxels_of(shared_fpcit_template())[~odd]).all()
+    assert board[odd] == pytest.approx(voxels_of(normalized)[odd], abs=1e-3)
+
+
+def test_fused_shows_the_scan_through_its_transform_until_the_case_is_shown_again(logic):
+    from DaTscanAILib.slicer_adapters.case import TRANSFORM, Case
+
+    volume = logic.loadSample("normal")
+    logic.process(volume, lastStage="quantification", showResult=False)
+    logic.compare(volume, "fused")
+    assert volume.GetParentTransformNode() is Case.of(volume).get(TRANSFORM)
+    first = logic.result(volume)["quantification"]
+    assert logic.process(volume, lastStage="quantification", showResult=False)["quantification"] == first
+    assert volume.GetParentTransformNode() is None
+
+
+def test_comparing_before_registering_is_refused(logic):
+    with pytest.raises(DaTscanError, match="not registered yet"):
+        logic.compare(logic.loadSample("normal"))
+
+
+def test_the_report_is_that_of_the_command_line(slicer, logic, tmp_path):
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    volume = add_input(slicer)
+    with pytest.raises(DaTscanError, match="nothing to report yet"):
+        logic.saveReport(volume, tmp_path / "no.pdf")
+    put_analysis(volume, synthetic_analysis())
+    logic.saveReport(volume, tmp_path / "report.pdf")
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-1.")
+    assert not (tmp_path / "no.pdf").exists()
+
+
+def test_normal_values_stand_in_the_table_with_their_z_score(slicer):
+    from picture_factory import result_with
+
+    from DaTscanAILib.slicer_adapters.tables import write_sbr_table
+
+    result = result_with()
+    keys = [f"{nucleus}_{side}" for nucleus in ("caudate", "putamen", "striatum") for side in ("left", "right")]
+    normal = {key: {"mean": 3.0, "sd": 0.5} for key in keys}
+    result["quantification"]["normal_values"] = {"source": "somewhere", "sbr": normal}
+    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
+    write_sbr_table(table, result)
+    assert [table.GetColumnName(column) for column in range(6)][3:] == ["Asymmetry", "Normal right", "Normal left"]
+    row = [table.GetCellText(1, column) for column in range(6)]
+    assert row == ["Putamen", "2.13", "1.02", "70.5 %", "3.00 ± 0.50, z -1.7", "3.00 ± 0.50, z -4.0"]
+
+
+# ---- batch
+
+
+def test_a_batch_of_files_and_nodes_gives_rows_and_files(slicer, logic, model, tmp_path):
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    (scans / "good.dcm").write_bytes(SAMPLE.read_bytes())
+    (scans / "broken.nii.gz").write_bytes(b"this is no scan")
+    events, out = [], tmp_path / "out"
+    volume = logic.loadSample("normal")
+    rows = logic.processBatch([scans, volume], out, model=model, report=False, progress=events.append)
+    assert [row["case"] for row in rows] == ["broken", "good", "DaTscanNormal"]
+    assert [bool(row["error"]) for row in rows] == [True, False, False]
+    assert [(event["done"], event["total"]) for event in events] == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert read_result(out / "good")["quantification"]["lower_putamen"] == "right"
+    assert read_result(out / "DaTscanNormal")["classification"]["model"] == "tiny"
+    assert (out / "results.csv").read_text().count("\n") == 4
+    table = slicer.util.getFirstNodeByClassByName("vtkMRMLTableNode", "DaTscan AI results")
+    assert table.GetNumberOfRows() == 3
+    assert table.GetCellText(1, 0) == "good"
+
+
+def test_the_same_scan_as_file_and_as_node_gives_the_same_row(logic, model, tmp_path):
+    from_file = logic.processBatch(SAMPLE, tmp_path / "a", model=model, report=False)[0]
+    from_node = logic.processBatch(logic.loadScan(SAMPLE), tmp_path / "b", model=model, report=False)[0]
+    assert from_node == from_file
+
+
+def test_a_batch_without_scans_is_refused(logic, tmp_path):
+    with pytest.raises(DaTscanError, match="No scans were given"):
+        logic.processBatch([], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+# ---- README
+
+
+def test_the_console_walk_through_of_the_readme_runs_as_written(slicer, model, tmp_path, monkeypatch, capsys):
+    readme = (MODULE_FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", readme.split("## In Slicer")[1], re.DOTALL)
+    monkeypatch.setattr("DaTscanAILib.classification.model_folder.DEFAULT_MODEL", model)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert "'putamen_right': 0.7" in printed
+    assert "[('DaTscanReduced', '" in printed
+    assert (tmp_path / "report.pdf").is_file()
+    assert read_result(tmp_path / "results" / "DaTscanReduced")["error"] is None
+
+
+# ---- DICOM plugin
+
+
+class Database:
+    """What a plugin asks of the DICOM database."""
+
+    def fileValue(self, path, tag):  # noqa: N802
+        import pydicom
+
+        group, element = (int(part, 16) for part in tag.split(","))
+        entry = pydicom.dcmread(path, stop_before_pixels=True).get((group, element))
+        return "" if entry is None or entry.value is None else str(entry.value)
+
+
+@pytest.fixture
+def plugin(slicer):
+    import DaTscanAIDICOMPlugin
+
+    slicer.dicomDatabase = Database()
+    slicer.modules.dicomPlugins = {}
+    parent = type("Parent", (), {})()
+    DaTscanAIDICOMPlugin.DaTscanAIDICOMPlugin(parent)
+    assert parent.hidden
+    return slicer.modules.dicomPlugins["DaTscanAIDICOMPlugin"]()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_plugin_loads_both_signs_of_the_spacing_between_slices(plugin, tmp_path, sign):
+    from DaTscanAILib.slicer_adapters.volumes import affine_of, voxels_of
+
+    path = save(nm_dataset(slice_spacing=sign * SLICE_SPACING), tmp_path / "scan.dcm")
+    (loadable,) = plugin.examineForImport([[str(path)]])
+    assert (loadable.selected, loadable.warning, loadable.confidence > 0.5) == (True, "", True)
+    node = plugin.load(loadable)
+    assert affine_of(node)[2, 2] == pytest.approx(sign * SLICE_SPACING)
+    assert marker_place(voxels_of(node), affine_of(node)) == pytest.approx(MARKER_RAS, abs=0.3)
+
+
+def test_the_plugin_takes_single_slices_of_a_series_as_one_scan(plugin, tmp_path):
+    from DaTscanAILib.slicer_adapters.volumes import affine_of, voxels_of
+
+    paths = [str(save(slice_, tmp_path / f"{index}.dcm")) for index, slice_ in enumerate(nm_slices())]
+    (loadable,) = plugin.examineForImport([paths[::-1]])
+    node = plugin.load(loadable)
+    assert marker_place(voxels_of(node), affine_of(node)) == pytest.approx(MARKER_RAS, abs=0.3)
+
+
+def test_the_plugin_says_why_it_does_not_take_projections(plugin, tmp_path):
+    projections = nm_dataset(image_type=PROJECTIONS)
+    (loadable,) = plugin.examineForImport([[str(save(projections, tmp_path / "tomo.dcm"))]])
+    assert not loadable.selected
+    assert "projections, not a reconstruction" in loadable.warning
+    assert plugin.load(loadable) is None
+
+
+def test_the_plugin_leaves_other_modalities_alone(plugin, tmp_path):
+    path = save(nm_dataset(modality="CT"), tmp_path / "ct.dcm")
+    assert plugin.examineForImport([[str(path)]]) == []
+
+
+# ---- file reader
+
+
+@pytest.fixture
+def reader(slicer):
+    from DaTscanAI import DaTscanAIFileReader
+
+    messages = SimpleNamespace(AddMessage=lambda _event, text: messages.texts.append(text), texts=[])
+    return DaTscanAIFileReader(SimpleNamespace(userMessages=lambda: messages, loadedNodes=[]))
+
+
+def test_a_dropped_reconstruction_is_read_with_its_geometry(slicer, reader, tmp_path):
+    from DaTscanAILib.slicer_adapters.volumes import affine_of, voxels_of
+
+    path = save(nm_dataset(slice_spacing=-SLICE_SPACING), tmp_path / "scan")
+    assert reader.canLoadFileConfidence(str(path)) > 0.6
+    assert reader.load({"fileName": str(path), "name": "dropped"})
+    node = slicer.mrmlScene.GetNodeByID(reader.parent.loadedNodes[0])
+    assert node.GetName() == "dropped"
+    assert marker_place(voxels_of(node), affine_of(node)) == pytest.approx(MARKER_RAS, abs=0.3)
+
+
+def test_other_files_are_left_to_other_readers(reader, tmp_path):
+    projections = save(nm_dataset(image_type=PROJECTIONS), tmp_path / "tomo.dcm")
+    (tmp_path / "text.dcm").write_text("no DICOM")
+    for path in (projections, tmp_path / "text.dcm", tmp_path / "nowhere.dcm"):
+        assert reader.canLoadFileConfidence(str(path)) == 0
+    assert not reader.load({"fileName": str(projections)})
+    assert "projections, not a reconstruction" in reader.parent.userMessages().texts[0]
+
+
+@pytest.fixture
+def forget_library():
+    """Makes Python read the library anew, as a reload of the module does."""
+    library = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "DaTscanAILib"}
+
+    def forget():
+        for name in [name for name in sys.modules if name.split(".")[0] == "DaTscanAILib"]:
+            del sys.modules[name]
+
+    yield forget
+    forget()
+    sys.modules.update(library)
+
+
+def test_the_reader_says_its_sentence_after_the_module_was_reloaded(reader, forget_library, tmp_path):
+    """The reader that Slicer has registered stays the one of the first time."""
+    projections = save(nm_dataset(image_type=PROJECTIONS), tmp_path / "tomo.dcm")
+    forget_library()
+    assert not reader.load({"fileName": str(projections)})
+    assert "projections, not a reconstruction" in reader.parent.userMessages().texts[0]
+
+
+# ---- whatever loads
+
+
+@pytest.fixture
+def shown(slicer):
+    """Gives the volume that a slice view shows."""
+    composite = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    return lambda: slicer.mrmlScene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
+
+
+def test_a_scan_is_shown_when_the_module_dicom_has_loaded_it(shown, plugin, tmp_path):
+    (loadable,) = plugin.examineForImport([[str(save(nm_dataset(), tmp_path / "scan.dcm"))]])
+    node = plugin.load(loadable)
+    assert shown() is node
+
+
+def test_a_scan_is_shown_when_it_was_dropped_unless_the_caller_says_no(slicer, shown, reader):
+    assert reader.load({"fileName": str(SAMPLE), "show": False})
+    assert shown() is None
+    assert reader.load({"fileName": str(SAMPLE)})
+    assert shown().GetID() == reader.parent.loadedNodes[0]
+
+
+def test_a_sample_is_shown_when_the_module_sample_data_has_loaded_it(slicer, shown, monkeypatch):
+    from DaTscanAI import registerSampleData
+
+    sources = []
+    logic = SimpleNamespace(
+        registerCustomSampleDataCategory=lambda *_arguments, **_options: None,
+        registerCustomSampleDataSource=lambda **options: sources.append(options),
+    )
+    monkeypatch.setitem(sys.modules, "SampleData", SimpleNamespace(SampleDataLogic=logic))
+    registerSampleData()
+    for source in sources:
+        source["customDownloader"](source)
+        assert shown().GetName() == source["nodeNames"]
+    assert len(sources) == 2
+
+
+def test_a_malformed_header_is_examined_without_a_word_of_it(slicer, tmp_path, caplog, recwarn):
+    from DaTscanAILib.slicer_adapters.volumes import is_spect, why_unusable
+
+    caplog.set_level(logging.DEBUG)
+    with warnings.catch_warnings(action="ignore"):
+        path = str(save(nm_dataset(sop_class="Doe^Jane"), tmp_path / "scan.dcm"))
+    for examine in (is_spect, lambda path: why_unusable([path])):
+        caplog.clear()
+        examine(path)  # what is no UID pydicom quotes in a warning
+        assert "Doe" not in caplog.text + "".join(str(warning.message) for warning in recwarn)

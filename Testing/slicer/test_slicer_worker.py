@@ -1,0 +1,116 @@
+"""The process that does the module's long work: what it prints, what it answers, how it stops."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+from slicer_cases import tiny_model
+
+from DaTscanAILib.analysis import measure
+from DaTscanAILib.base.resources import resource_path
+from DaTscanAILib.batch.run import Options
+from DaTscanAILib.reading.scan import read_scan
+from DaTscanAILib.slicer_adapters import worker
+from DaTscanAILib.slicer_adapters.work import BatchRequest, ScanRequest, unused_name
+
+LIBRARY = Path(__file__).resolve().parents[2] / "DaTscanAI"
+SAMPLE = resource_path("Samples", "reduced.dcm")
+
+
+def start(folder, request):
+    """The process as the module starts it."""
+    folder.mkdir()
+    (folder / worker.REQUEST).write_bytes(pickle.dumps(request))
+    command = [sys.executable, "-m", "DaTscanAILib.slicer_adapters.worker", str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=LIBRARY)
+
+
+def events_of(lines):
+    return [json.loads(line[len(worker.EVENT) :]) for line in lines if line.startswith(worker.EVENT)]
+
+
+def test_a_scan_comes_back_as_it_would_here(tmp_path):
+    scan = read_scan(SAMPLE)
+    process = start(tmp_path / "task", ScanRequest(scan, "case", last_stage="quantification"))
+    lines, _ = process.communicate(timeout=400)
+    answer = pickle.loads((tmp_path / "task" / worker.ANSWER).read_bytes())
+    here = measure(scan, "case")
+    assert process.returncode == worker.DONE
+    assert [event["stage"] for event in events_of(lines.splitlines())] == ["registration", "quantification"]
+    assert answer.result["quantification"] == here.result["quantification"]
+    assert answer.result["registration"] == here.result["registration"]
+    assert (answer.normalized == here.normalized).all()
+
+
+def test_what_cannot_be_used_is_one_sentence_and_status_2(tmp_path):
+    request = BatchRequest((str(tmp_path / "nowhere"),), Options(tmp_path / "out"))
+    process = start(tmp_path / "task", request)
+    lines, _ = process.communicate(timeout=400)
+    (event,) = events_of(lines.splitlines())
+    assert process.returncode == worker.UNUSABLE
+    assert "nowhere" in event["error"]
+    assert "Traceback" not in lines
+    assert not (tmp_path / "task" / worker.ANSWER).exists()
+
+
+def test_cancel_stops_a_batch_at_once_and_leaves_finished_cases_whole(tmp_path):
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    scans.mkdir()
+    for index in range(12):
+        (scans / f"scan{index:02d}.dcm").write_bytes(SAMPLE.read_bytes())
+    model = str(tiny_model(tmp_path / "tiny").folder)
+    process = start(tmp_path / "task", BatchRequest((str(scans),), Options(out, model=model, report=False)))
+    done = 0
+    for line in process.stdout:
+        done = max([done, *(event["done"] for event in events_of([line]))])
+        if done == 1:
+            (tmp_path / "task" / worker.STOP).touch()
+            break
+    process.communicate(timeout=200)
+    assert process.returncode == worker.STOPPED
+    finished = sorted(path.name for path in out.iterdir() if path.is_dir())
+    assert 1 <= len(finished) < 12
+    assert all((out / name / "result.json").stat().st_size > 1000 for name in finished)
+    assert not [name for name in finished if name.startswith(".")]
+    # A process that does not end by itself within seconds is killed: its table may then be some cases behind.
+    rows = [row.split(",")[0] for row in (out / "results.csv").read_text().splitlines()[1:]]
+    assert rows == finished[: len(rows)] != []
+
+
+def test_the_process_ends_when_its_folder_is_gone(tmp_path):
+    folder = tmp_path / "task"
+    process = start(folder, BatchRequest((str(tmp_path),), Options(tmp_path / "out")))
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    process.communicate(timeout=200)
+    assert process.returncode != worker.DONE
+
+
+def test_threads_are_set_in_the_process_alone_and_before_numpy_is_loaded(tmp_path):
+    """Slicer imports the file too, for its names."""
+    code = (
+        "import os, sys\n"
+        "class Watch:\n"
+        "    def find_spec(name, *_):\n"
+        "        if name == 'numpy': say('numpy')\n"
+        "def say(when): print(when, [os.environ.get(key) for key in ('OPENBLAS_NUM_THREADS', 'OMP_WAIT_POLICY')])\n"
+        "sys.meta_path.insert(0, Watch)\n"
+        "from DaTscanAILib.slicer_adapters.worker import main; say('imported'); main(sys.argv[1])\n"
+    )
+    request = BatchRequest((str(tmp_path / "nowhere"),), Options(tmp_path / "out"))
+    (tmp_path / worker.REQUEST).write_bytes(pickle.dumps(request))
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("OPENBLAS", "OMP"))}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, cwd=LIBRARY, env=environment
+    )
+    said = [line for line in done.stdout.splitlines() if not line.startswith(worker.EVENT)]
+    assert said == ["imported [None, None]", "numpy ['1', 'passive']"], done.stderr
+
+
+def test_case_names_are_safe_and_unused():
+    assert unused_name("5: DaT/SPECT", []) == "5_DaT_SPECT"
+    assert unused_name("scan", [{"case": "Scan"}, {"case": "scan_2"}]) == "scan_3"

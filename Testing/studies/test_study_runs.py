@@ -1,0 +1,306 @@
+"""Each study end to end on a tiny cohort: what it writes, that a second call resumes it, and what it refuses."""
+
+import csv
+import json
+import shutil
+import urllib.error
+
+import numpy as np
+import pytest
+import torch
+from pdf_reader import PdfFile
+from study_factory import make_torchvision_importable, synthetic_scan, write_cohort
+
+from DaTscanAILib.base.errors import DaTscanError
+from DaTscanAILib.classification.answer import Classifier
+from DaTscanAILib.classification.model_folder import find_model
+from DaTscanAILib.cli import main as cli
+from DaTscanAILib.studies import heads, kim2018, nazari2021_extrastriatal, nazari2021_lrp, quan2019, wenzel2019
+from DaTscanAILib.studies.inception import FEATURES, Extractor, load_extractor, to_input
+from DaTscanAILib.studies.run import STUDIES, run_study
+from DaTscanAILib.studies.workspace import StudyOptions, Workspace
+
+SCANS = 24
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory):
+    return write_cohort(tmp_path_factory.mktemp("cohort"), SCANS)
+
+
+@pytest.fixture
+def smallest(monkeypatch):
+    """Forms that are shorter still than the quick ones."""
+    monkeypatch.setattr(kim2018, "QUICK", kim2018.Form(copies=2, iterations=200, bootstrap=20))
+    monkeypatch.setattr(quan2019, "QUICK", quan2019.Form(folds=2, epochs=6, copies=2))
+    monkeypatch.setattr(wenzel2019, "QUICK", wenzel2019.Form(splits=1, epochs=1, patience=2))
+    monkeypatch.setattr(nazari2021_lrp, "QUICK", nazari2021_lrp.Form(epochs=2, patience=2))
+    monkeypatch.setattr(nazari2021_extrastriatal, "QUICK", nazari2021_extrastriatal.Form(epochs=1, patience=2))
+
+
+def run(name, cohort, output, *more):
+    manifest, prepared = map(str, cohort)
+    arguments = ["study", name, "--manifest", manifest, "--prepared", prepared, "--output", str(output), "--quick"]
+    return cli.main([*arguments, "--device", "cpu", *more])
+
+
+def check_outputs(name, output, figures, tables):
+    """Whatever every study writes; the summary."""
+    summary = json.loads((output / "summary.json").read_text())
+    assert summary["study"] == name
+    assert summary["form"] == "quick"
+    assert summary["data"]["scans"] == SCANS
+    assert summary["data"]["reduced"] == SCANS // 2
+    assert "simulated" not in summary["data"]["sentence"]  # these cases have not the simulator's names
+    assert len(summary["choices"]) >= 4
+    assert "Not a medical device" in summary["statement"]
+    for figure in figures:
+        assert (output / "figures" / f"{figure}.png").read_bytes()[:4] == b"\x89PNG", figure
+        assert (output / "figures" / f"{figure}.pdf").read_bytes()[:5] == b"%PDF-", figure
+    for table in tables:
+        with (output / "tables" / f"{table}.csv").open(newline="") as stream:
+            assert len(list(csv.reader(stream))) > 1, table
+    check_page((output / "study.pdf").read_bytes(), summary)
+    return summary
+
+
+def check_page(data, summary):
+    texts = PdfFile(data).texts()
+    shown = " ".join(" ".join(one.text for one in texts).split())
+    for words in (summary["data"]["sentence"], "Quick form", *(row["here"] for row in summary["comparison"])):
+        assert " ".join(words.split())[:40] in shown
+    place = min(one.y for one in texts if one.size == 7.5)  # of the last choice's last line
+    footer = max(one.y for one in texts if one.text.startswith("Research use only. Not"))
+    assert place > footer + 8  # nothing runs into the footer
+
+
+def resumes(name, cohort, output, *more):
+    """A second call, after the loss of what a first one writes last, gives the same bytes."""
+    before = {path: (output / path).read_bytes() for path in ("summary.json", "study.pdf")}
+    for path in before:
+        (output / path).unlink()
+    shutil.rmtree(output / "tables")
+    assert run(name, cohort, output, *more) == 0
+    assert {path: (output / path).read_bytes() for path in before} == before
+    assert list((output / "tables").iterdir())
+
+
+# ---- the two-dimensional studies
+
+
+class PixelMeans(Extractor):
+    """An extractor in Inception's place that takes no time: the picture in 26 x 26 blocks (of each color)."""
+
+    def __call__(self, images):
+        pictures = torch.from_numpy(np.asarray(images, np.float32)) / 255
+        means = torch.nn.functional.adaptive_avg_pool2d(pictures, 26).reshape(len(pictures), -1)
+        return torch.nn.functional.pad(means, (0, FEATURES - means.shape[1])).numpy()
+
+
+def test_kim2018_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
+    monkeypatch.setattr(kim2018, "load_extractor", lambda _: PixelMeans(None, "random", True, "cpu"))
+    assert run("kim2018", cohort, tmp_path / "out", "--random-weights") == 0
+    figures = ("roc", "scores", "learning_curve", "augmentation")
+    tables = ("scans", "contingency", "at_threshold", "at_0.5")
+    summary = check_outputs("kim2018", tmp_path / "out", figures, tables)
+    assert "RANDOM" in summary["warnings"][0]
+    assert summary["results"]["weights"].startswith("random")
+    with (tmp_path / "out" / "tables" / "contingency.csv").open(newline="") as stream:
+        counts = np.array([row[1:] for row in csv.reader(stream)][1:], int)
+    at = summary["results"]["at_threshold"]
+    assert counts.sum() == summary["results"]["scans_by_role"]["test"]
+    assert counts[0, 0] / counts[:, 0].sum() == at["sensitivity"]["value"]
+    assert counts[1, 1] / counts[:, 1].sum() == at["specificity"]["value"]
+    monkeypatch.setattr(PixelMeans, "__call__", None)  # a resumed run computes no feature again
+    resumes("kim2018", cohort, tmp_path / "out", "--random-weights")
+
+
+def test_quan2019_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
+    monkeypatch.setattr(quan2019, "load_extractor", lambda _: PixelMeans(None, "none", False, "cpu"))
+    assert run("quan2019", cohort, tmp_path / "out") == 0
+    tables = ("cross_validation", "test", "test_scores")
+    summary = check_outputs("quan2019", tmp_path / "out", ("roc", "precision_recall", "learning_curves"), tables)
+    with (tmp_path / "out" / "tables" / "cross_validation.csv").open(newline="") as stream:
+        folds = list(csv.DictReader(stream))
+    weights = [float(row["scans"]) for row in folds[:2]]
+    assert sum(weights) + summary["sizes"]["test scans"] == SCANS
+    for measure in quan2019.MEASURES:
+        expected = np.average([float(row[measure]) for row in folds[:2]], weights=weights)
+        assert float(folds[2][measure]) == pytest.approx(expected, abs=1e-5)
+    with (tmp_path / "out" / "tables" / "test_scores.csv").open(newline="") as stream:
+        wrong = [row for row in csv.DictReader(stream) if (float(row["score"]) >= 0.5) != (row["label"] == "reduced")]
+    assert (tmp_path / "out" / "figures" / "misclassified.png").exists() == bool(wrong)
+    monkeypatch.setattr(heads, "dense_head", None)  # a resumed run trains nothing
+    resumes("quan2019", cohort, tmp_path / "out")
+
+
+# ---- Inception's weights
+
+
+@pytest.fixture
+def workspace_of(cohort, tmp_path):
+    def make(**options):
+        manifest, prepared = cohort
+        output = tmp_path / f"output{len(list(tmp_path.iterdir()))}"
+        return Workspace("kim2018", StudyOptions(manifest, output, "cpu", prepared=prepared, **options))
+
+    return make
+
+
+def test_weights_that_cannot_be_downloaded_are_one_sentence(workspace_of, monkeypatch):
+    make_torchvision_importable()
+
+    def no_network(*_, **__):
+        raise urllib.error.URLError("unreachable")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", no_network)
+    with pytest.raises(DaTscanError, match=r"inception_v3_google-0cc3c7bd.pth with --weights FILE.*--random-weights"):
+        load_extractor(workspace_of())
+
+
+def test_weights_of_a_file_are_those_that_compute_the_features(workspace_of, tmp_path):
+    models = make_torchvision_importable()
+    network = load_extractor(workspace_of(random_weights=True)).network
+    reference = models.inception_v3(weights=None, init_weights=False, transform_input=True)
+    state = {**reference.state_dict(), **network.state_dict()}
+    torch.save({name: value.half() for name, value in state.items()}, tmp_path / "weights.pth")
+    extractor = load_extractor(workspace_of(weights=tmp_path / "weights.pth"))
+    assert not extractor.is_random
+    picture = np.random.default_rng(0).integers(0, 255, (1, 109, 91)).astype(np.uint8)
+    reference.load_state_dict(torch.load(tmp_path / "weights.pth", weights_only=True))
+    reference.fc = torch.nn.Identity()
+    with torch.inference_mode():
+        expected = reference.eval()(to_input(torch.from_numpy(picture.astype(np.float32))))
+    features = extractor(picture)
+    assert features.shape == (1, FEATURES)
+    assert np.array_equal(features, expected.numpy())
+    assert features.std() > 0.01
+
+
+def test_a_file_of_other_weights_is_refused(workspace_of, tmp_path):
+    make_torchvision_importable()
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pth")
+    with pytest.raises(DaTscanError, match=r"other.pth: this file does not hold the weights .* Inception v3"):
+        load_extractor(workspace_of(weights=tmp_path / "other.pth"))
+
+
+def test_pictures_are_padded_to_squares_and_scaled_as_imagenet():
+    batch = to_input(torch.full((2, 109, 91), 255.0))
+    assert batch.shape == (2, 3, 299, 299)
+    assert np.allclose(
+        batch[0, :, 150, 150], (1 - np.array([0.485, 0.456, 0.406])) / [0.229, 0.224, 0.225], atol=1e-5
+    )
+    assert np.allclose(batch[0, :, 150, 2], -np.array([0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225], atol=1e-5)
+
+
+# ---- the studies of three-dimensional models
+
+
+def test_wenzel2019_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
+    other, other_prepared = write_cohort(tmp_path / "other", 10, seed=5)
+    shutil.copytree(other_prepared, tmp_path / "out" / "work" / "prepared_independent")
+    more = ("--independent", str(other))
+    assert run("wenzel2019", cohort, tmp_path / "out", *more) == 0
+    figures = ("accuracy", "cross_testing_cnn", "cross_testing_cnn_independent", "learning_curves")
+    summary = check_outputs("wenzel2019", tmp_path / "out", figures, ("splits", "cross_testing", "learning_curves"))
+    accuracy = summary["results"]["accuracy"]
+    assert accuracy["split"]["hottest"]["original"]["original"]["mean"] > 0.7  # synthetic losses are plain
+    assert set(accuracy) == {"split", "independent"}
+    assert set(accuracy["independent"]["cnn"]["mixed"]) == {"original", "smoothed", "mixed"}
+    for setting in wenzel2019.SETTINGS:
+        assert find_model(tmp_path / "out" / "models" / f"{setting}_0").architecture == "wenzel2019"
+    monkeypatch.setattr(wenzel2019, "trained_model", None)
+    resumes("wenzel2019", cohort, tmp_path / "out", *more)
+
+
+def test_both_versions_of_a_scan_go_into_the_mixed_sets():
+    data = {"aal_original": np.array([1.0, 2.0, 3.0]), "aal_smoothed": np.array([10.0, 20.0, 30.0])}
+    values, truth = wenzel2019._stacked(data, np.array([True, False, True]), np.array([0, 1]), "mixed", "aal")
+    assert values.tolist() == [1.0, 2.0, 10.0, 20.0]
+    assert truth.tolist() == [True, False, True, False]
+
+
+def test_smoothing_lowers_a_normal_sbr_and_the_lower_side_counts():
+    scan = synthetic_scan(np.random.default_rng(4), reduced=True)
+    found = wenzel2019.measure(scan)
+    slab, aal, hottest = found["original"]
+    assert slab.shape == (91, 109)
+    assert 0 < found["smoothed"][2] < hottest
+    mirrored = wenzel2019.measure(scan[::-1])["original"]
+    assert mirrored[1] == pytest.approx(aal, rel=0.05)
+    assert mirrored[2] == pytest.approx(hottest, rel=0.02)
+
+
+def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
+    more = ("--architecture", "compact", "--epochs", "1")
+    assert run("nazari2021-lrp", cohort, tmp_path / "out", *more) == 0
+    figures = ("mean_maps", "putamen_relevance", "roc", "learning_curves")
+    tables = ("split", "test_answers", "network", "classification_tree", "sbr_of_the_lower_putamen")
+    summary = check_outputs("nazari2021-lrp", tmp_path / "out", figures, tables)
+    assert "compact" in summary["warnings"][0]
+    assert summary["sizes"]["epochs at most"] == 1
+    with (tmp_path / "out" / "tables" / "learning_curves.csv").open(newline="") as stream:
+        assert [row["epoch"] for row in csv.DictReader(stream)] == ["1"]
+    assert find_model(tmp_path / "out" / "models" / "full").preprocessing.from_midway
+    with (tmp_path / "out" / "tables" / "test_answers.csv").open(newline="") as stream:
+        answers = list(csv.DictReader(stream))
+    # the model in the folder answers as the study did
+    classifier = Classifier(find_model(tmp_path / "out" / "models" / "full"), "cpu")
+    voxels = np.load(cohort[1] / f"{answers[0]['case']}.npy").astype(np.float32)
+    answer = classifier.classify(voxels)
+    assert float(answers[0]["logit_difference"]) == pytest.approx(answer.logit_difference, rel=1e-5)
+    assert answer.label == answers[0]["network"]
+    wrong = sorted(row["case"] for row in answers if row["label"] != row["network"])
+    pictures = sorted(path.stem for path in (tmp_path / "out" / "figures" / "misclassified").glob("*.png"))
+    assert pictures == wrong
+    assert summary["results"]["errors"]["errors"] == len(wrong)
+    monkeypatch.setattr(nazari2021_lrp, "build_sets", None)
+    resumes("nazari2021-lrp", cohort, tmp_path / "out", *more)
+
+
+def test_nazari2021_extrastriatal_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
+    more = ("--architecture", "compact", "--plain-input")
+    assert run("nazari2021-extrastriatal", cohort, tmp_path / "out", *more) == 0
+    tables = ("split", "test_full", "test_striatum", "test_without_striatum")
+    summary = check_outputs("nazari2021-extrastriatal", tmp_path / "out", ("learning_curves",), tables)
+    assert find_model(tmp_path / "out" / "models" / "striatum").preprocessing.box == "striatum"
+    for setting in ("full", "striatum", "without_striatum"):
+        assert not find_model(tmp_path / "out" / "models" / setting).preprocessing.from_midway
+    assert "scan itself" in summary["warnings"][1]
+    assert find_model(tmp_path / "out" / "models" / "without_striatum").preprocessing.striatum_masked
+    assert summary["results"]["confirmed"] == []  # nothing is lost outside the striatum of these scans
+    assert set(summary["results"]["clusters"]) == {"full", "without_striatum"}
+    monkeypatch.setattr(nazari2021_lrp, "build_sets", None)
+    resumes("nazari2021-extrastriatal", cohort, tmp_path / "out", *more)
+
+
+# ---- what is refused
+
+
+def test_an_unknown_study_and_options_of_others_are_refused(cohort, tmp_path, capsys):
+    assert run("kim2019", cohort, tmp_path / "a") == cli.UNUSABLE
+    message = capsys.readouterr().err
+    assert all(name in message for name in STUDIES)
+    assert run("wenzel2019", cohort, tmp_path / "a", "--random-weights") == cli.UNUSABLE
+    assert "--random-weights is no option of wenzel2019" in capsys.readouterr().err
+    assert run("kim2018", cohort, tmp_path / "a", "--epochs", "3") == cli.UNUSABLE
+    assert "--epochs is no option of kim2018" in capsys.readouterr().err
+    assert run("kim2018", cohort, tmp_path / "a", "--weights", str(tmp_path / "none.pth")) == cli.UNUSABLE
+    assert "none.pth" in capsys.readouterr().err
+
+
+def test_a_folder_of_another_run_is_refused(cohort, tmp_path):
+    manifest, prepared = cohort
+    options = StudyOptions(manifest, tmp_path / "out", "cpu", quick=True, prepared=prepared)
+    Workspace("wenzel2019", options)
+    Workspace("wenzel2019", options)  # the same again resumes
+    for name, changed in (("quan2019", {}), ("wenzel2019", {"quick": False}), ("wenzel2019", {"seed": 1})):
+        other = StudyOptions(**{**vars(options), **changed})
+        with pytest.raises(DaTscanError, match="out holds a study of other scans, options or version"):
+            Workspace(name, other)
+
+
+def test_too_few_scans_are_refused(tmp_path):
+    manifest, prepared = write_cohort(tmp_path / "few", 12)
+    with pytest.raises(DaTscanError, match=r"manifest.csv has only 6 usable scans labelled normal"):
+        run_study("wenzel2019", StudyOptions(manifest, tmp_path / "out", "cpu", quick=True, prepared=prepared))

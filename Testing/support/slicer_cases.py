@@ -1,0 +1,61 @@
+"""Scans, models and analyses for the tests of the Slicer module."""
+
+import numpy as np
+from picture_factory import blob, result_with
+
+from DaTscanAILib.analysis import Analysis
+from DaTscanAILib.mni.atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
+from DaTscanAILib.registration.affine import register
+
+RIGHT, LEFT = (26.0, 0.0, 2.0), (-26.0, 0.0, 2.0)
+
+
+_REGISTRATIONS = {}
+
+
+def registered_once(scan):
+    """In place of `analysis.register` where many tests register one scan: same voxels and header, same answer."""
+    key = (hash(scan.voxels.tobytes()), scan.affine.tobytes())
+    if key not in _REGISTRATIONS:
+        _REGISTRATIONS[key] = register(scan)
+    return _REGISTRATIONS[key]
+
+
+def tiny_model(folder):
+    """A model folder with an untrained network, small and quick."""
+    import torch
+
+    from DaTscanAILib.classification.answer_rule import AnswerRule
+    from DaTscanAILib.classification.model_folder import write_model
+    from DaTscanAILib.classification.networks import build_network
+    from DaTscanAILib.classification.preprocessing import Preprocessing
+
+    torch.manual_seed(0)
+    network = build_network("wenzel2019")
+    return write_model(
+        folder, "wenzel2019", [network], Preprocessing(box="slab"), AnswerRule(), trained_on="nothing at all"
+    )
+
+
+def synthetic_analysis() -> Analysis:
+    """A finished analysis with known pictures: relevance +1 in the right putamen, -0.8 in the left one."""
+    relevance = (blob(RIGHT) - np.float32(0.8) * blob(LEFT, width=5.0)).astype(np.float32)
+    scan = load_atlas().brain + 2 * blob(RIGHT) + 3 * blob(LEFT)
+    matrix = np.eye(4)
+    matrix[:3, 3] = (1.0, -2.0, 30.0)
+    registration = {
+        "scanner_from_mni_ras": matrix.tolist(),
+        "quality": 0.93,
+        "accepted": True,
+        "manual": False,
+        "flipped": None,
+        "features": {},
+    }
+    result = result_with(registration=registration, warnings=[], error=None, patient={"age": 61.0, "sex": "F"})
+    result["classification"].update(model_version="0.1.0", trained_on="nothing at all", device="cpu")
+    return Analysis(result, scan.astype(np.float32), relevance * np.float32(0.003), None)
+
+
+def add_input(slicer, name="scan"):
+    """A volume node with the geometry of the MNI grid."""
+    return slicer.util.addVolumeFromArray(np.ones(GRID_SHAPE[::-1], np.float32), np.array(GRID_AFFINE), name)
