@@ -111,3 +111,27 @@ def test_the_tests_lie_in_their_rooms():
     assert sorted(path.name for path in testing.glob("test_*.py")) == []
     folders = {path.parent.name for path in testing.glob("*/test_*.py")}
     assert folders <= {*ROOMS, "chain", "slicer", "project"}
+
+
+def test_no_file_imports_itself_through_others():
+    imports = {
+        path: {
+            found
+            for node in ast.parse(path.read_text()).body
+            if isinstance(node, ast.ImportFrom) and node.level
+            for found in [imported_file(path, node)]
+            if found
+        }
+        for path in sources()
+    }
+    while free := [path for path, others in imports.items() if not others & set(imports)]:
+        for path in free:
+            del imports[path]
+    assert [path.relative_to(LIBRARY).as_posix() for path in imports] == []
+
+
+def imported_file(path: Path, node: ast.ImportFrom) -> Path | None:
+    """The file that `from .x import y` reads, None for a package."""
+    folder = path.parents[node.level - 1]
+    file = folder.joinpath(*(node.module.split(".") if node.module else ())).with_suffix(".py")
+    return file if file.is_file() and file != path else None

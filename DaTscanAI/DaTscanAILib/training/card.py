@@ -7,9 +7,10 @@ import numpy as np
 from ..base.version import VERSION
 from ..classification.networks import ARCHITECTURES
 from .input_sets import LABELS
-from .plans import NAZARI_2021, Plan
+from .plans import Plan
 from .preparation import Prepared
-from .train import WENZEL_2019
+
+NAZARI_2021, WENZEL_2019 = "doi:10.1007/s00259-021-05569-9", "doi:10.1007/s00259-019-04502-5"
 
 
 def describe_data(training: list[Prepared], failed: dict) -> str:

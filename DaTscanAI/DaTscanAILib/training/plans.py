@@ -4,8 +4,6 @@ from dataclasses import dataclass, field, replace
 
 from ..classification.preprocessing import Preprocessing
 
-NAZARI_2021 = "doi:10.1007/s00259-021-05569-9"
-
 
 @dataclass(frozen=True)
 class Plan:

@@ -25,7 +25,6 @@ from .plans import Plan
 from .preparation import Prepared, prepare_cases
 
 LEAST_PER_CLASS = 5
-WENZEL_2019 = "doi:10.1007/s00259-019-04502-5"
 
 
 def train(
