@@ -71,11 +71,11 @@ def test_cancel_stops_a_batch_at_once_and_leaves_finished_cases_whole(tmp_path):
             break
     process.communicate(timeout=200)
     assert process.returncode == worker.STOPPED
-    finished = sorted(path.name for path in out.iterdir() if path.is_dir())
+    # A process that does not end by itself within seconds is killed: its table may then be some cases behind, and the
+    # case that it was writing lies hidden until the next run removes it.
+    finished = sorted(path.name for path in out.iterdir() if path.is_dir() and not path.name.startswith("."))
     assert 1 <= len(finished) < 12
     assert all((out / name / "result.json").stat().st_size > 1000 for name in finished)
-    assert not [name for name in finished if name.startswith(".")]
-    # A process that does not end by itself within seconds is killed: its table may then be some cases behind.
     rows = [row.split(",")[0] for row in (out / "results.csv").read_text().splitlines()[1:]]
     assert rows == finished[: len(rows)] != []
 
