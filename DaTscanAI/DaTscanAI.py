@@ -540,13 +540,13 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         Args:
             keep: "registration", "manual" (only if it was made by hand) or "nothing".
         """
-        from DaTscanAILib.slicer_adapters.case import TRANSFORM, Case, registration_of
+        from DaTscanAILib.slicer_adapters.case import TRANSFORM, Case, is_by_hand
 
         case = Case.of(inputVolume)
         transform = case.get(TRANSFORM) if case else None
         if transform is None or keep == "nothing":
             return None
-        return transform if keep == "registration" or registration_of(transform).manual else None
+        return transform if keep == "registration" or is_by_hand(transform) else None
 
     def compare(self, inputVolume, way="fused"):
         """Show a registered volume with the FP-CIT template: "fused", "checkerboard" or "side_by_side"."""

@@ -23,7 +23,13 @@ from .quantification.scaling import normalize
 from .reading.description import describe_scan
 from .reading.scan import Scan
 from .reading.scan_checks import display_name
-from .registration.affine import Registration, describe_registration, manual_registration, register
+from .registration.affine import (
+    BAD_BY_HAND,
+    Registration,
+    describe_registration,
+    manual_registration,
+    register,
+)
 
 STAGES = ("registration", "quantification", "classification")
 
@@ -175,7 +181,8 @@ class _Run:
             if given is None:
                 self.registration = register(self.scan)
             else:
-                self.registration = given if isinstance(given, Registration) else manual_registration(given)
+                is_judged = isinstance(given, Registration)
+                self.registration = given if is_judged else manual_registration(given, self.scan)
         self.result["registration"] = describe_registration(self.registration)
         self.result["warnings"] += self.registration.warnings
 
@@ -200,6 +207,8 @@ class _Run:
 
     def refusal(self) -> str | None:
         """Why the scan is not to be classified."""
+        if not self.registration.accepted and self.registration.manual:
+            return f"{display_name(self.scan.path)}: {BAD_BY_HAND.format(quality=self.registration.quality)}"
         if not self.registration.accepted:
             return (
                 f"{display_name(self.scan.path)}: the registration to the FP-CIT template was not accepted (quality "

@@ -14,7 +14,7 @@ from DaTscanAILib.base.resources import resource_path
 from DaTscanAILib.mni.atlas import GRID_AFFINE, GRID_SHAPE
 from DaTscanAILib.mni.geometry import apply_affine, resample
 from DaTscanAILib.reading.scan import Scan, read_scan
-from DaTscanAILib.registration.affine import FLIP_CORRECTED_FROM
+from DaTscanAILib.registration.affine import FLIP_CORRECTED_FROM, Registration
 from DaTscanAILib.registration.landmarks import landmark_error
 from DaTscanAILib.reporting.result_files import table_row
 from DaTscanAILib.simulation.nonsense import simulate_nonsense
@@ -147,8 +147,8 @@ def test_a_striatum_outside_the_field_of_view_gets_no_answer(analyzer, head, pla
 def test_a_cut_striatum_gets_no_answer_even_if_a_person_registered_it(analyzer, head, plain):
     """Where the image ends there are zeros, and zeros look like lost uptake."""
     cut = below(head, transform_of(plain), 6)
-    result = analyzer.analyze(cut, "case", scanner_from_mni=transform_of(plain)).result
-    assert result["registration"]["accepted"] is True
+    given = Registration(transform_of(plain), 1.0, True, {}, manual=True)
+    result = analyzer.analyze(cut, "case", scanner_from_mni=given).result
     assert None in result["quantification"]["sbr"].values()
     assert_not_answered(result, "the field of view cuts the striatum, so there is no answer")
 

@@ -9,9 +9,10 @@ from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.mni.geometry import translation
 from DaTscanAILib.reading.scan import Scan, read_scan
 from DaTscanAILib.registration.affine import manual_registration, register
+from DaTscanAILib.registration.held_affine import parameters_from_affine
 from DaTscanAILib.registration.landmarks import LANDMARKS, landmark_error
 from DaTscanAILib.registration.quality import ACCEPTED_FROM
-from DaTscanAILib.registration.template_fit import PRIOR_MEAN, affine_from_parameters
+from DaTscanAILib.registration.template_fit import affine_from_parameters
 from DaTscanAILib.simulation.head import rotation
 from DaTscanAILib.simulation.nonsense import KINDS, simulate_nonsense
 from DaTscanAILib.simulation.simulator import Settings, simulate_scan
@@ -139,18 +140,46 @@ def test_near_complete_loss_is_accepted():
     assert landmark_error(found.scanner_from_mni, scan.pose.scanner_from_mni) < 3
 
 
-def test_a_manual_transform_is_taken_as_it_is():
-    matrix = affine_from_parameters(PRIOR_MEAN)
-    found = manual_registration(matrix)
-    assert found.accepted
+def test_a_manual_transform_stays_where_it_is_and_is_judged_as_the_automatic_one(cases):
+    """The automatic fit, given by hand, gets back its own quality."""
+    scan, automatic = next(case for case in cases if case[1].accepted)
+    found = manual_registration(automatic.scanner_from_mni, as_scan(scan.voxels, scan.affine))
     assert found.manual
-    np.testing.assert_array_equal(found.scanner_from_mni, matrix)
+    assert found.accepted
+    assert not found.warnings
+    np.testing.assert_array_equal(found.scanner_from_mni, automatic.scanner_from_mni)
+    assert found.quality == pytest.approx(automatic.quality, abs=0.05)
+    assert found.features.keys() == automatic.features.keys()
+
+
+@pytest.mark.parametrize("shift", [(30, 0, 0), (0, 40, 0), (0, 0, 30), (500, 0, 0)])
+def test_a_manual_transform_that_lies_elsewhere_is_not_praised(cases, shift):
+    scan, automatic = next(case for case in cases if case[1].accepted)
+    away = translation(shift) @ automatic.scanner_from_mni
+    found = manual_registration(away, as_scan(scan.voxels, scan.affine))
+    assert not found.accepted
+    assert "given by hand does not fit the template" in found.warnings[0]
+
+
+def test_a_manual_transform_that_mirrors_is_not_accepted(cases):
+    scan, automatic = next(case for case in cases if case[1].accepted)
+    mirrored = automatic.scanner_from_mni @ np.diag([-1.0, 1, 1, 1])
+    assert manual_registration(mirrored, as_scan(scan.voxels, scan.affine)).quality == 0
+
+
+def test_an_affine_gives_back_its_parameters():
+    parameters = np.array([3, -20, 60, 0.3, -0.2, 1.1, -0.05, 0.1, 0.02, 0.03, -0.04, 0.05])
+    matrix = affine_from_parameters(parameters)
+    assert parameters_from_affine(matrix) == pytest.approx(parameters, abs=1e-9)
+    assert parameters_from_affine(matrix @ np.diag([-1.0, 1, 1, 1])) is None
+    assert parameters_from_affine(matrix * 100) is None
 
 
 @pytest.mark.parametrize("matrix", [np.eye(3), np.zeros((4, 4)), np.full((4, 4), np.nan), np.diag([1, 1, 0, 1])])
 def test_an_unusable_manual_transform_is_refused(matrix):
+    scan = as_scan(np.ones((64, 64, 40)), np.diag([3.5, 3.5, 3.5, 1]))
     with pytest.raises(DaTscanError, match="no invertible affine"):
-        manual_registration(matrix)
+        manual_registration(matrix, scan)
 
 
 @pytest.mark.parametrize("number", range(1, 11))

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from DaTscanAILib.classification.dat_spect_ud import (
 )
 from DaTscanAILib.cli.main import main
 from DaTscanAILib.mni.atlas import GRID_AFFINE, GRID_SHAPE
-from DaTscanAILib.registration.affine import manual_registration
+from DaTscanAILib.registration.affine import Registration
 from DaTscanAILib.simulation import realism
 from DaTscanAILib.simulation.simulator import simulate_scan
 
@@ -250,13 +249,13 @@ def test_refused_registrations_are_counted_apart(weights, tmp_path, simulated_on
         truth = _simulated(
             int(scan.path.name[3:]), realism.settings_of(int(scan.path.name[3:]))
         ).pose.scanner_from_mni
-        return replace(manual_registration(truth), accepted=scan.path.name == "sim000041")
+        return Registration(truth, 1.0, scan.path.name == "sim000041", {})
 
     monkeypatch.setattr(realism, "register", register)
     summary = realism.realism(weights, tmp_path, 2, 40)
     assert [facts["seed"] for facts in summary["not_accepted"]] == [40]
     assert {row["count"] for row in summary["table"]} == {1}
-    monkeypatch.setattr(realism, "register", lambda scan: replace(manual_registration(np.eye(4)), accepted=False))
+    monkeypatch.setattr(realism, "register", lambda scan: Registration(np.eye(4), 0.0, False, {}))
     with pytest.raises(DaTscanError, match="No registration of a simulated scan was accepted"):
         realism.realism(weights, tmp_path, 1, 40)
 

@@ -198,7 +198,7 @@ def test_adjusting_by_hand_is_noticed_used_and_taken_back(widget):
 def test_the_sliders_move_the_transform_of_the_selected_scan_alone(widget):
     import slicer
 
-    from DaTscanAILib.slicer_adapters.case import TRANSFORM, Case, registration_of
+    from DaTscanAILib.slicer_adapters.case import TRANSFORM, Case, is_by_hand
 
     ui, transforms = widget.ui, []
     for button in (ui.loadNormalSampleButton, ui.loadSampleButton):
@@ -207,16 +207,16 @@ def test_the_sliders_move_the_transform_of_the_selected_scan_alone(widget):
         transforms.append(Case.of(widget.parameters.inputVolume).get(TRANSFORM))
         ui.adjustButton.checked = True
     first, second = transforms
-    assert not registration_of(first).manual
+    assert not is_by_hand(first)
     widget.parameters.inputVolume = slicer.util.getNode("DaTscanNormal")
     assert not ui.adjustButton.checked
     ui.resetRegistrationButton.click()
     ui.translationSliders.move(40)
-    assert not registration_of(second).manual
-    assert not registration_of(first).manual
+    assert not is_by_hand(second)
+    assert not is_by_hand(first)
     ui.adjustButton.checked = True
     ui.translationSliders.move(40)
-    assert registration_of(first).manual
+    assert is_by_hand(first)
 
 
 def test_the_sliders_stay_disabled_when_adjusting_has_ended(widget):

@@ -12,11 +12,16 @@ import numpy as np
 
 from ..base.errors import DaTscanError
 from ..reading.scan import Scan
+from .held_affine import evaluate_affine
 from .quality import ACCEPTED_FROM, quality_of
 from .template_fit import PRIOR_MEAN, SmoothScan, Template, center_of_mass, fit_template, load_template
 
 # A fit is accepted from the first quality on; a header's flip is corrected from the second.
 FLIP_CORRECTED_FROM = 0.8
+BAD_BY_HAND = (
+    "The registration that was given by hand does not fit the template (quality {quality:.2f}): compare both, then "
+    "correct it or go back to the automatic one."
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Registration:
     Attributes:
         scanner_from_mni: 4x4, takes an MNI point (RAS mm) to the scanner point (RAS mm).
         quality: 0 to 1, the estimated probability that this is a DAT scan of a whole brain whose mean landmark error
-            is below `GOOD_ERROR` mm; 1 for a transform that a person gave.
+            is below `GOOD_ERROR` mm.
         accepted: the quality reaches `ACCEPTED_FROM`.
         features: what the quality was computed from.
         flipped: axes along which the header runs the wrong way (`S`, `A` or `SA`), None if it is right.
@@ -66,17 +71,31 @@ def register(scan: Scan, template: Template | None = None) -> Registration:
     return _decide_on_flip(best)
 
 
-def manual_registration(scanner_from_mni: np.ndarray) -> Registration:
-    """A transform that a person gave, taken as it is.
+def manual_registration(scanner_from_mni: np.ndarray, scan: Scan, template: Template | None = None) -> Registration:
+    """A transform that a person gave: it stays where it is, and is judged as an automatic one.
 
     Raises:
         DaTscanError: not an invertible affine.
     """
-    matrix = np.asarray(scanner_from_mni, float)
+    matrix = checked_affine(scanner_from_mni)
+    template = template or load_template()
+    smooth = SmoothScan(scan.voxels, scan.affine).smoothed(template.fwhm)
+    judged = _judged(evaluate_affine(smooth, template, matrix), template)
+    warnings = () if judged.accepted else (BAD_BY_HAND.format(quality=judged.quality),)
+    return replace(judged, scanner_from_mni=matrix, manual=True, warnings=warnings)
+
+
+def checked_affine(matrix: np.ndarray) -> np.ndarray:
+    """The matrix as floats.
+
+    Raises:
+        DaTscanError: not an invertible affine.
+    """
+    matrix = np.asarray(matrix, float)
     is_affine = matrix.shape == (4, 4) and np.isfinite(matrix).all() and np.allclose(matrix[3], (0, 0, 0, 1))
     if not is_affine or abs(np.linalg.det(matrix[:3, :3])) < 1e-3:
         raise DaTscanError("The given transform is no invertible affine: give a 4x4 matrix scanner-from-MNI, RAS mm.")
-    return Registration(matrix, 1.0, True, {}, manual=True)
+    return matrix
 
 
 def _other_starts(start):

@@ -136,17 +136,16 @@ def scanner_from_mni(transform_node) -> np.ndarray:
 
 
 def registration_of(transform_node):
-    """The registration that a transform node stands for: the automatic one as long as nobody has moved it.
+    """What a transform node stands for: the automatic registration, or the affine (4x4) that somebody has given.
 
     Raises:
         DaTscanError: the transform cannot be used.
     """
-    from ..registration.affine import Registration, manual_registration
+    from ..registration.affine import Registration, checked_affine
 
-    matrix = scanner_from_mni(transform_node)
+    if is_by_hand(transform_node):
+        return checked_affine(scanner_from_mni(transform_node))
     automatic = automatic_registration(transform_node)
-    if automatic is None or not np.allclose(matrix, automatic["scanner_from_mni_ras"], atol=1e-4):
-        return manual_registration(matrix)
     return Registration(
         np.array(automatic["scanner_from_mni_ras"]),
         automatic["quality"],
@@ -154,6 +153,13 @@ def registration_of(transform_node):
         automatic["features"],
         automatic["flipped"],
     )
+
+
+def is_by_hand(transform_node) -> bool:
+    """Whether somebody has made or moved a transform; the automatic registration stays one as long as nobody has."""
+    automatic = automatic_registration(transform_node)
+    matrix = scanner_from_mni(transform_node)
+    return automatic is None or not np.allclose(matrix, automatic["scanner_from_mni_ras"], atol=1e-4)
 
 
 def automatic_registration(transform_node) -> dict | None:

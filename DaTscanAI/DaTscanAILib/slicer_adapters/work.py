@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from ..analysis import Analysis, Analyzer, measure
 from ..batch.run import Options, analyze_batch
 from ..quantification.other_method import Method
@@ -25,7 +27,7 @@ class ScanRequest:
         model: name or folder; None for the default.
         device: "auto", "cpu" or "cuda".
         method: of the SBRs; None for the default.
-        registration: in place of the automatic one.
+        registration: in place of the automatic one, or the affine (4x4, scanner from MNI) that somebody gave.
     """
 
     scan: Scan
@@ -34,7 +36,7 @@ class ScanRequest:
     model: str | None = None
     device: str = "auto"
     method: Method | None = None
-    registration: Registration | None = None
+    registration: Registration | np.ndarray | None = None
 
     def run(self, progress: Callable[[dict], None]) -> Analysis:
         """The analysis; `progress` is told `{"stage": ...}` as each stage begins.

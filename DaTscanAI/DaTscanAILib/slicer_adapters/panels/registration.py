@@ -4,7 +4,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from ..case import TRANSFORM, automatic_registration, registration_of, set_scanner_from_mni
+from ..case import TRANSFORM, automatic_registration, is_by_hand, registration_of, set_scanner_from_mni
 from .panel import Panel
 
 _GOOD = 0.8  # quality from which a look at the comparison is not asked for
@@ -79,9 +79,9 @@ class RegistrationPanel(Panel):
         if self.transform is None:
             return _("not registered yet")
         registration = registration_of(self.transform)
-        if registration.manual:
+        if is_by_hand(self.transform):
             used = value_of(self.case.result, "registration", "scanner_from_mni_ras")
-            if used is not None and np.allclose(used, registration.scanner_from_mni, atol=1e-4):
+            if used is not None and np.allclose(used, registration, atol=1e-4):
                 return _("corrected by hand")
             return _("corrected by hand: measure or classify again to use it")
         if not registration.accepted:
