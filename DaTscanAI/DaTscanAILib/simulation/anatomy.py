@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import SimpleITK as sitk
@@ -65,6 +65,28 @@ class Anatomy:
     def mean_position(self, *regions: Region) -> np.ndarray:
         """Centre of gravity (3,) in RAS mm of the union of regions."""
         return np.argwhere(np.isin(self.codes, regions)).mean(axis=0) + self.origin
+
+    def halved(self, value_of_code: np.ndarray) -> np.ndarray:
+        """A value for each code as its mean over blocks of 2x2x2 voxels.
+
+        Args:
+            value_of_code: (29,) float32, indexed by `Region`.
+
+        Returns:
+            `(x // 2, y // 2, z // 2)` float32; its voxel (0, 0, 0) lies 0.5 mm above `origin` on every axis.
+        """
+        total = np.zeros(self._corners[0].shape, np.float32)
+        for low, high in zip(self._corners[::2], self._corners[1::2], strict=True):
+            total += value_of_code[low] + value_of_code[high]
+        total /= 8
+        return total
+
+    @cached_property
+    def _corners(self):
+        """The codes of each of a block's eight voxels, every one contiguous: a lookup in them is fast."""
+        x, y, z = (n - n % 2 for n in self.codes.shape)
+        starts = np.ndindex(2, 2, 2)
+        return [np.ascontiguousarray(self.codes[i:x:2, j:y:2, k:z:2]) for i, j, k in starts]
 
 
 @lru_cache(maxsize=2)

@@ -102,16 +102,14 @@ class Head:
     ):
         self.pose = pose
         pad = int(NECK / SPACING)
-        even = anatomy.codes[tuple(slice(0, n - n % 2) for n in anatomy.codes.shape)]
-        inside = even >= FIRST_INTRACRANIAL
+        code = np.arange(len(Region))
         concentration = uptake.concentration.astype(np.float32)
-        self.brain = _extend(_halve(np.where(inside, concentration[even], 0)), pad, 0)
-        self.cover = _extend(_halve(inside.astype(np.float32)), pad, 0)
-        self.outline = _extend(_halve((even > Region.AIR).astype(np.float32)), pad, "edge")
-        outside = np.where(even == Region.SKULL, concentration[Region.SKULL], concentration[Region.SOFT_TISSUE])
-        self.around = (
-            _extend(_halve(outside.astype(np.float32)), pad, concentration[Region.SOFT_TISSUE]) * self.outline
-        )
+        inside = (code >= FIRST_INTRACRANIAL).astype(np.float32)
+        outside = np.where(code == Region.SKULL, concentration[Region.SKULL], concentration[Region.SOFT_TISSUE])
+        self.brain = _extend(anatomy.halved(inside * concentration), pad, 0)
+        self.cover = _extend(anatomy.halved(inside), pad, 0)
+        self.outline = _extend(anatomy.halved((code > Region.AIR).astype(np.float32)), pad, "edge")
+        self.around = _extend(anatomy.halved(outside), pad, concentration[Region.SOFT_TISSUE]) * self.outline
         self.origin = anatomy.origin + 0.5 + (0, 0, -pad * SPACING)
         self.brain *= 1 + 0.04 * _smooth_noise(self.brain.shape, 8 / SPACING, random)
         for gland in glands:
@@ -160,12 +158,6 @@ class Head:
             )
         )
         return brain + (1 - cover) * around, np.maximum(outline, cover)
-
-
-def _halve(fine):
-    """Mean of each 2x2x2 block."""
-    x, y, z = (n // 2 for n in fine.shape)
-    return fine.reshape(x, 2, y, 2, z, 2).mean(axis=(1, 3, 5), dtype=np.float32)
 
 
 def _extend(volume, below, fill):
