@@ -124,8 +124,9 @@ def test_every_reconstruction_gives_a_uniform_cylinder_with_its_corrections(reco
     """Without noise: corrected methods are level from rim to middle, uncorrected ones sag as attenuation wants."""
     mu = 0.011 * cylinder(90, slices=9)
     camera = replace(CAMERA, reconstruction=reconstruction, butterworth_cutoff=0.05, iterations=6)
-    primary = Projector(camera, SIZE, mu).project(cylinder(90, slices=9))
-    image = reconstruct_counts(primary, camera, mu, np.zeros_like(primary))[:, :, 4]
+    projector = Projector(camera, SIZE, mu)
+    primary = projector.project(cylinder(90, slices=9))
+    image = reconstruct_counts(primary, camera, projector, np.zeros_like(primary))[:, :, 4]
     distance = np.hypot(*np.meshgrid(AXIS, AXIS))
     middle, ring = image[distance < 20].mean(), image[(distance > 50) & (distance < 65)].mean()
     if "ac" in reconstruction.split("_") or reconstruction.endswith("chang"):

@@ -76,7 +76,7 @@ def view_weights(angles: np.ndarray) -> np.ndarray:
     return ((before + np.roll(before, -1)) / 2 / copies)[place]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=6)
 def back_projection_matrix(size: int, views: int) -> sparse.csr_matrix:
     """Sparse `(size*size, views*size)` matrix: each pixel inside the circle takes, in each view, its ray's value."""
     return _back_projection_matrix(size, 2 * np.pi * np.arange(views) / views)
@@ -85,17 +85,15 @@ def back_projection_matrix(size: int, views: int) -> sparse.csr_matrix:
 def _back_projection_matrix(size, angles):
     centre = (size - 1) / 2
     row, column = np.meshgrid(np.arange(size) - centre, np.arange(size) - centre, indexing="ij")
-    inside = np.flatnonzero((row**2 + column**2).ravel() <= centre**2)
+    inside = (row**2 + column**2).ravel() <= centre**2
     row, column = row.ravel()[inside], column.ravel()[inside]
-    data, rows, columns = [], [], []
+    # Two neighbouring columns of each view, in the matrix's own order, so that nothing need be sorted.
+    weights = np.empty((len(row), len(angles), 2), np.float32)
+    columns = np.empty(weights.shape, np.int32)
     for view, angle in enumerate(angles):
         u = np.cos(angle) * row + np.sin(angle) * column + centre
-        low = np.clip(np.floor(u).astype(int), 0, size - 2)
-        for shift, weight in ((0, low + 1 - u), (1, u - low)):
-            data.append(weight)
-            rows.append(inside)
-            columns.append(view * size + low + shift)
-    return sparse.csr_matrix(
-        (np.concatenate(data).astype(np.float32), (np.concatenate(rows), np.concatenate(columns))),
-        shape=(size**2, len(angles) * size),
-    )
+        low = np.clip(np.floor(u).astype(np.int32), 0, size - 2)
+        weights[:, view] = np.stack([low + 1 - u, u - low], axis=1)
+        columns[:, view] = view * size + np.stack([low, low + 1], axis=1)
+    ends = np.concatenate([[0], np.cumsum(inside * (2 * len(angles)))])
+    return sparse.csr_matrix((weights.ravel(), columns.ravel(), ends), shape=(size**2, len(angles) * size))

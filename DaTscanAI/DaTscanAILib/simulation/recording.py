@@ -13,10 +13,8 @@ def scatter(primary: np.ndarray, camera: Camera) -> np.ndarray:
     measured line-spread functions of a head show); penetration of 529-keV photons is nearly flat.
     """
     wide = [
-        np.stack(
-            [ndimage.gaussian_filter(view, width / camera.pixel, mode="constant", truncate=2.5) for view in primary]
-        )
-        for width in (22, 55)
+        ndimage.gaussian_filter(primary, (0, sigma, sigma), mode="constant", truncate=2.5)
+        for sigma in (22 / camera.pixel, 55 / camera.pixel)
     ]
     flat = np.broadcast_to(primary.mean(axis=(1, 2), keepdims=True), primary.shape)
     return camera.scatter_ratio * (0.7 * wide[0] + 0.3 * wide[1]) + camera.penetration_ratio * flat

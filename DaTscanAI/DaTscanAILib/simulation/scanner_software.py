@@ -18,39 +18,34 @@ def widen(volume: np.ndarray, size: int, axes: tuple[int, ...]) -> np.ndarray:
     return np.pad(volume, margins)
 
 
-def reconstruct_counts(
-    counts: np.ndarray, camera: Camera, attenuation_map: np.ndarray, scattered: np.ndarray
-) -> np.ndarray:
+def reconstruct_counts(counts: np.ndarray, camera: Camera, projector: Projector, scattered: np.ndarray) -> np.ndarray:
     """The image that a camera's own software would give, never negative, as wide as the camera's matrix.
 
     Args:
         counts: projections `(views, size, slices)`.
         camera: says how to reconstruct.
-        attenuation_map: `(size, size, slices)` 1/mm, for the methods that correct attenuation.
+        projector: of the camera and the head's attenuation, for the methods that correct it.
         scattered: expected scatter `(views, size, slices)`, for the methods that correct attenuation.
 
     Returns:
         `(matrix, matrix, slices)` float32.
     """
     if not camera.reconstruction.startswith("fbp"):
-        return widen(_iterative(counts, camera, attenuation_map, scattered), camera.matrix, (0, 1))
+        return widen(_iterative(counts, camera, projector, scattered), camera.matrix, (0, 1))
     image = filtered_back_projection(widen(counts, camera.matrix, (1,)), camera.pixel)
     if camera.reconstruction != "fbp_shepp_logan":
         image = butterworth(image, camera.pixel, camera.butterworth_cutoff, camera.butterworth_order)
     if camera.reconstruction.endswith("chang"):
-        outline = attenuation_map > attenuation_map.max() / 2
+        outline = projector.attenuation > projector.attenuation.max() / 2
         image *= widen(chang_factors(outline, camera.pixel, CHANG_ATTENUATION), camera.matrix, (0, 1))
     return np.maximum(image, 0)
 
 
-def _iterative(counts, camera, attenuation_map, scattered):
+def _iterative(counts, camera, projector, scattered):
     corrects = "ac" in camera.reconstruction
-    projector = Projector(
-        camera,
-        counts.shape[1],
-        attenuation_map if corrects else None,
-        resolve=camera.reconstruction.endswith("rr"),
-        remember=corrects,
-    )
+    if not corrects:
+        projector = Projector(camera, counts.shape[1], None, resolve=False)
+    elif not camera.reconstruction.endswith("rr"):
+        projector = projector.unblurred()
     image = osem(counts, projector, camera.iterations, camera.subsets, scattered if corrects else 0.0)
     return ndimage.gaussian_filter(image, camera.post_filter / FWHM_PER_SIGMA / camera.pixel)

@@ -126,8 +126,9 @@ def acquire(head: Head, camera: Camera, moved: float, random: np.random.Generato
     shape = (size, size, int(np.ceil((top - bottom) / camera.pixel)))
     grid = _centered_grid(size, camera.pixel, bottom)
     activity, outline = head.sample(grid, shape, antialias=0.3 * camera.pixel)
-    attenuation_map = camera.attenuation * outline
-    primary = Projector(camera, size, attenuation_map).project(activity)
+    # Only OSEM asks for the transmissions again.
+    projector = Projector(camera, size, camera.attenuation * outline, remember="osem_ac" in camera.reconstruction)
+    primary = projector.project(activity)
     drift = np.zeros(3)
     if moved:
         shift = random.standard_normal(3)
@@ -139,7 +140,7 @@ def acquire(head: Head, camera: Camera, moved: float, random: np.random.Generato
     scattered = scatter(primary, camera)
     counts = record(primary + scattered, camera.counts, random)
     scattered *= counts.sum() / (primary.sum() + scattered.sum())
-    image = reconstruct_counts(counts, camera, attenuation_map, scattered)
+    image = reconstruct_counts(counts, camera, projector, scattered)
     affine = _centered_grid(camera.matrix, camera.pixel, bottom)
     return image, affine, widen(counts, camera.matrix, axes=(1,)), drift
 
