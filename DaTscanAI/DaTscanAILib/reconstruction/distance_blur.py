@@ -20,7 +20,7 @@ class DistanceBlur:
         self.nearest = variance[-1]
 
     def collapse(self, planes: np.ndarray) -> np.ndarray:
-        """Sum over depth, each plane blurred to its own width: `(depths, views, u, slices)` to `(views, u, slices)`."""
+        """Sum over depth of planes `(depths, views, u, slices)`, each with its own blur: `(views, u, slices)`."""
         first = next((depth for depth, plane in enumerate(planes) if plane.any()), len(planes) - 1)
         total = planes[first].copy()
         work = _Work(total.shape)
@@ -72,7 +72,7 @@ class _Work:
 
     def _second_differences(self, axis, planes):
         """Into `change`; what would leave over an edge stays, so that counts are kept."""
-        # Neighbours along either axis lie a fixed step apart in memory: the whole array at once, then its edges again.
+        # Neighbors along either axis lie a fixed step apart in memory: the whole array at once, then its edges again.
         step = self.shape[2] if axis == 1 else 1
         flat, inner = planes.reshape(-1), self.change.reshape(-1)[step:-step]
         np.add(flat[2 * step :], flat[: -2 * step], out=inner)

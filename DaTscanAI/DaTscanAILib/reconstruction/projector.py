@@ -63,7 +63,7 @@ class Projector:
         return self.blur.collapse(planes)
 
     def _seen(self, flat, view, out):
-        """Into `out` `(depth, u, slices)` the activity weighted with the share of its photons that leaves the head."""
+        """Into `out` `(depth, u, slices)`: the activity times the share of its photons that leaves the head."""
         turned = (self.rotations[view] @ flat).reshape(out.shape)
         return np.multiply(turned, self._transmission(view), out=out)
 
