@@ -106,6 +106,7 @@ class Analyzer:
         run.result["explanation"] = explain(
             classification.relevance, says_reduced, scan_left, self.atlas, rule.relevance_cut
         )
+        run.result["explanation"]["reference"] = self.model.reference.describe()
         if not run.result["explanation"]["consistent"]:
             run.result["warnings"].append(
                 "The relevance of the lower putamen does not agree with the answer: look at the "
@@ -172,7 +173,7 @@ class _Run:
             "quantification": None,
             # Present in every result, so that a reader of many need not ask.
             "classification": {"label": None, "probability_reduced": None, "model": None},
-            "explanation": {"ipsilateral_putamen_relevance": None, "consistent": None},
+            "explanation": {"ipsilateral_putamen_relevance": None, "consistent": None, "reference": None},
             "warnings": list(scan.warnings),
         }
 

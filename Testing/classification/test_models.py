@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from scipy import ndimage
 
 from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.base.resources import resource_path
@@ -14,11 +15,13 @@ from DaTscanAILib.classification.answer_rule import AnswerRule
 from DaTscanAILib.classification.model_folder import find_model, read_model, shipped_models, write_model
 from DaTscanAILib.classification.networks import build_network
 from DaTscanAILib.classification.preprocessing import Preprocessing
-from DaTscanAILib.classification.weights import read_weights, write_weights
-from DaTscanAILib.mni.atlas import GRID_SHAPE, load_atlas
-from DaTscanAILib.reading.scan import read_scan
+from DaTscanAILib.classification.weights import file_sha256, read_weights, write_weights
+from DaTscanAILib.explanation.reference import shipped_reference
+from DaTscanAILib.mni.atlas import FULL_BOX, GRID_SHAPE, load_atlas
+from DaTscanAILib.reading.scan import read_scan, write_volume
 from DaTscanAILib.training.preparation import prepare_scan
 
+MIDWAY = shipped_reference().voxels
 STATE = {
     "a.weight": torch.arange(24.0).reshape(2, 3, 4),
     "a.bias": torch.tensor([-1.5, 2.5]),
@@ -178,7 +181,7 @@ def test_unknown_models_are_refused(tmp_path):
 @pytest.mark.parametrize(("box", "shape"), [("full", (71, 90, 72)), ("striatum", (61, 44, 35)), ("slab", (91, 109))])
 def test_preprocessing_cuts_windows_and_scales(box, shape):
     voxels = np.random.default_rng(0).uniform(-1, 9, GRID_SHAPE).astype(np.float32)
-    image = Preprocessing(box=box, window=(0, 6), offset=1.0, scale=2.0).apply(voxels, load_atlas())
+    image = Preprocessing(box=box, window=(0, 6), offset=1.0, scale=2.0).apply(voxels, load_atlas(), MIDWAY)
     assert image.shape == shape
     assert image.dtype == np.float32
     assert image.min() >= -0.5
@@ -189,7 +192,7 @@ def test_the_slab_is_12_mm_around_its_center():
     voxels = np.zeros(GRID_SHAPE, np.float32)
     voxels[:, :, 35:41] = 6  # centers at z = -2 ... 8 mm: the slab -3 ... 9 mm, its middle at 3 mm
     preprocessing = Preprocessing(box="slab", offset=0, slab_center=4)
-    assert preprocessing.apply(voxels, load_atlas())[45, 54] == pytest.approx(6)
+    assert preprocessing.apply(voxels, load_atlas(), MIDWAY)[45, 54] == pytest.approx(6)
     assert np.flatnonzero(preprocessing.restore(np.ones((91, 109), np.float32))[45, 54]).tolist() == [*range(35, 41)]
 
 
@@ -197,29 +200,34 @@ def test_the_slab_is_12_mm_around_its_center():
 def test_restoring_keeps_the_sum(box):
     preprocessing = Preprocessing(box=box)
     relevance = np.random.default_rng(1).normal(
-        size=preprocessing.apply(np.ones(GRID_SHAPE, np.float32), load_atlas()).shape
+        size=preprocessing.apply(np.ones(GRID_SHAPE, np.float32), load_atlas(), MIDWAY).shape
     )
     assert preprocessing.restore(relevance).sum() == pytest.approx(relevance.sum(), rel=1e-9)
 
 
-@pytest.mark.parametrize("from_midway", [False, True])
+@pytest.mark.parametrize("from_reference", [False, True])
 @pytest.mark.parametrize("box", ["full", "striatum", "slab"])
-def test_the_input_tells_the_uptake(box, from_midway):
+def test_the_input_tells_the_uptake(box, from_reference):
     voxels = np.random.default_rng(3).uniform(0, 6, GRID_SHAPE).astype(np.float32)
-    preprocessing = Preprocessing(box=box, from_midway=from_midway, scale=2.0)
-    plain = Preprocessing(box=box, offset=0.0).apply(voxels, load_atlas())
-    np.testing.assert_allclose(preprocessing.uptake(preprocessing.apply(voxels, load_atlas())), plain, atol=2e-6)
+    preprocessing = Preprocessing(box=box, from_reference=from_reference, scale=2.0)
+    plain = Preprocessing(box=box, offset=0.0).apply(voxels, load_atlas(), MIDWAY)
+    np.testing.assert_allclose(
+        preprocessing.uptake(preprocessing.apply(voxels, load_atlas(), MIDWAY), MIDWAY), plain, atol=2e-6
+    )
 
 
-def test_loss_is_positive_and_normal_uptake_negative_seen_from_midway():
+def test_loss_is_positive_and_normal_uptake_negative_seen_from_reference():
     """Two scans of another simulator, in the anatomical putamen of the lower side."""
     atlas, found = load_atlas(), {}
     putamen = (
-        Preprocessing(offset=0.0).apply(atlas.anatomical_region("putamen", "left").astype(np.float32), atlas) > 0
+        Preprocessing(offset=0.0).apply(atlas.anatomical_region("putamen", "left").astype(np.float32), atlas, MIDWAY)
+        > 0
     )
     for name in ("normal", "reduced"):
         voxels, _ = prepare_scan(read_scan(resource_path("Samples", f"{name}.dcm")))
-        found[name] = Preprocessing(from_midway=True).apply(voxels.astype(np.float32), atlas)[putamen].mean()
+        found[name] = (
+            Preprocessing(from_reference=True).apply(voxels.astype(np.float32), atlas, MIDWAY)[putamen].mean()
+        )
     assert found["reduced"] > 0.3
     assert found["normal"] < -0.3
 
@@ -227,17 +235,66 @@ def test_loss_is_positive_and_normal_uptake_negative_seen_from_midway():
 def test_masking_removes_the_striatum_only():
     voxels = np.random.default_rng(2).uniform(2, 3, GRID_SHAPE).astype(np.float32)
     atlas = load_atlas()
-    masked = Preprocessing(striatum_masked=True).apply(voxels, atlas)
-    plain = Preprocessing().apply(voxels, atlas)
+    masked = Preprocessing(striatum_masked=True).apply(voxels, atlas, MIDWAY)
+    plain = Preprocessing().apply(voxels, atlas, MIDWAY)
     striatum = (
         Preprocessing(offset=0, window=(0, 9)).apply(
-            ((atlas.regions >= 1) & (atlas.regions <= 4)).astype(np.float32), atlas
+            ((atlas.regions >= 1) & (atlas.regions <= 4)).astype(np.float32), atlas, MIDWAY
         )
         > 0
     )
     assert (masked[striatum] == 0).all()
     np.testing.assert_array_equal(masked[~striatum], plain[~striatum])
-    assert (Preprocessing(striatum_masked=True, from_midway=True).apply(voxels, atlas)[striatum] == 0).all()
+    assert (
+        Preprocessing(striatum_masked=True, from_reference=True).apply(voxels, atlas, MIDWAY)[striatum] == 0
+    ).all()
+
+
+def test_beyond_the_margin_of_the_brain_nothing_is_seen():
+    """Uptake of 6 everywhere: whole up to 5 mm from the brain, none from 15 mm on, half at 10 mm."""
+    atlas, voxels = load_atlas(), np.full(GRID_SHAPE, 6, np.float32)
+    image = Preprocessing(brain_margin=5.0).apply(voxels, atlas, MIDWAY)
+    away = ndimage.distance_transform_edt(~atlas.brain, sampling=2)[FULL_BOX]
+    assert (image[away <= 5] == 5).all()
+    assert (image[away >= 15] == 0).all()
+    np.testing.assert_allclose(image[away == 10], 2.5, rtol=1e-6)
+    seen = Preprocessing(brain_margin=5.0, from_reference=True).apply(voxels, atlas, MIDWAY)
+    np.testing.assert_allclose(seen[atlas.brain[FULL_BOX]], (MIDWAY - 6)[FULL_BOX][atlas.brain[FULL_BOX]])
+
+
+def test_a_model_carries_its_reference(model_folder):
+    own = json.loads((model_folder / "configs" / "metadata.json").read_text())["datscanai"]
+    assert own["reference"]["sha256"] == file_sha256(model_folder / "reference.nii.gz")
+    model = find_model(model_folder)
+    assert model.reference.describe() == own["reference"]
+    np.testing.assert_array_equal(model.reference.voxels, MIDWAY)
+
+
+def test_an_altered_reference_is_refused(model_folder):
+    path = model_folder / "reference.nii.gz"
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(DaTscanError, match="tiny: the model's reference scan is missing or altered"):
+        _ = find_model(model_folder).reference.voxels
+
+
+def test_a_reference_on_another_grid_is_refused(model_folder):
+    path = model_folder / "reference.nii.gz"
+    write_volume(path, np.ones((4, 5, 6), np.int16), np.eye(4))
+    edit(model_folder, lambda own: own["reference"].update(sha256=file_sha256(path)))
+    with pytest.raises(DaTscanError, match="no template of this grid"):
+        _ = find_model(model_folder).reference.voxels
+
+
+def test_models_of_the_first_version_are_read(model_folder):
+    """They name no reference: all were compared with the shipped one, whose option had another name."""
+    edit(model_folder, lambda own: (own.pop("reference"), own["preprocessing"].pop("from_reference")))
+    edit(
+        model_folder,
+        lambda own: (own["preprocessing"].pop("brain_margin"), own["preprocessing"].update(from_midway=True)),
+    )
+    model = find_model(model_folder)
+    assert model.preprocessing == Preprocessing(box="slab", from_reference=True)
+    assert model.reference == shipped_reference()
 
 
 def test_shipped_models_load_and_are_small():

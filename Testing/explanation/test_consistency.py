@@ -7,9 +7,12 @@ from training_factory import prepared_volume
 
 from DaTscanAILib.classification.preprocessing import Preprocessing
 from DaTscanAILib.explanation.lower_putamen import lower_putamen_relevance
+from DaTscanAILib.explanation.reference import shipped_reference
 from DaTscanAILib.mni.atlas import load_atlas
 from DaTscanAILib.training.input_sets import ImageSet
 from DaTscanAILib.training.relevance_cut import relevance_cut
+
+MIDWAY = shipped_reference().voxels
 
 
 def test_mean_and_share_of_a_known_map():
@@ -27,7 +30,9 @@ def test_mean_and_share_of_a_known_map():
 @pytest.fixture
 def striatum_images():
     volumes = [prepared_volume(("normal", "reduced")[k % 2], np.random.default_rng(k)) for k in range(6)]
-    images = np.stack([Preprocessing(box="striatum").apply(v.astype(np.float32), load_atlas()) for v in volumes])
+    images = np.stack(
+        [Preprocessing(box="striatum").apply(v.astype(np.float32), load_atlas(), MIDWAY) for v in volumes]
+    )
     return ImageSet(images.astype(np.float16), np.arange(6) % 2)
 
 
@@ -39,9 +44,10 @@ def test_the_cut_parts_the_classes(striatum_images):
         network[0].weight.fill_(1.0)
         network[3].weight[0], network[3].weight[1] = 1.0, -1.0
     preprocessing = Preprocessing(box="striatum", offset=0.0)
-    cut = relevance_cut([network], striatum_images, (-1.0, 1.0), preprocessing, load_atlas())
+    cut = relevance_cut([network], striatum_images, (-1.0, 1.0), preprocessing, MIDWAY, load_atlas())
     assert -1 < cut < 0
 
 
 def test_networks_without_the_striatum_keep_the_published_cut(striatum_images):
-    assert relevance_cut([], striatum_images, (-1.0, 1.0), Preprocessing(striatum_masked=True), load_atlas()) == 0.0
+    masked = Preprocessing(striatum_masked=True)
+    assert relevance_cut([], striatum_images, (-1.0, 1.0), masked, MIDWAY, load_atlas()) == 0.0

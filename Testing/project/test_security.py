@@ -224,7 +224,8 @@ PLACES = [
     ("datscanai",),
     *(("datscanai", key) for key in ("format", "architecture", "preprocessing", "rule", "weights", "trained_on")),
     *(("datscanai", "preprocessing", key) for key in ("box", "striatum_masked", "window", "offset", "scale")),
-    ("datscanai", "preprocessing", "slab_center"),
+    *(("datscanai", "preprocessing", key) for key in ("slab_center", "brain_margin", "from_reference")),
+    *(("datscanai", *keys) for keys in (("reference",), ("reference", "name"), ("reference", "sha256"))),
     *(("datscanai", "rule", key) for key in ("slope", "intercept", "threshold", "doubt", "heads", "sensitive_votes")),
     ("datscanai", "weights", 0),
     *(("datscanai", "weights", 0, key) for key in ("file", "sha256")),
@@ -250,7 +251,7 @@ def test_any_value_in_the_metadata(model_folder, tmp_path_factory, place, value)
         model = find_model(folder)
         model.check_weights()
         if "preprocessing" in place:
-            model.preprocessing.apply(VOXELS, load_atlas())
+            model.network_input(VOXELS, load_atlas())
     except DaTscanError as error:
         sentence = str(error)
     else:

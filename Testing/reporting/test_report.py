@@ -152,6 +152,7 @@ def test_pictures_and_their_places_are_labeled(panels):
     assert texts.count("z = +6 mm") == 2
     assert texts.count("R") == texts.count("L") == 7 + 7 + 2
     assert "argues for reduced" in texts
+    assert "Compared with: a mean of nothing" in texts
     assert "Radiological view: the patient's right (R) is on the left of axial and coronal slices." in texts
     assert_inside_the_page(pdf.texts())
 

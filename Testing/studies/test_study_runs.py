@@ -241,7 +241,7 @@ def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch)
     assert summary["sizes"]["epochs at most"] == 1
     with (tmp_path / "out" / "tables" / "learning_curves.csv").open(newline="") as stream:
         assert [row["epoch"] for row in csv.DictReader(stream)] == ["1"]
-    assert find_model(tmp_path / "out" / "models" / "full").preprocessing.from_midway
+    assert find_model(tmp_path / "out" / "models" / "full").preprocessing.from_reference
     with (tmp_path / "out" / "tables" / "test_answers.csv").open(newline="") as stream:
         answers = list(csv.DictReader(stream))
     # the model in the folder answers as the study did
@@ -265,7 +265,7 @@ def test_nazari2021_extrastriatal_from_end_to_end(cohort, tmp_path, smallest, mo
     summary = check_outputs("nazari2021-extrastriatal", tmp_path / "out", ("learning_curves",), tables)
     assert find_model(tmp_path / "out" / "models" / "striatum").preprocessing.box == "striatum"
     for setting in ("full", "striatum", "without_striatum"):
-        assert not find_model(tmp_path / "out" / "models" / setting).preprocessing.from_midway
+        assert not find_model(tmp_path / "out" / "models" / setting).preprocessing.from_reference
     assert "scan itself" in summary["warnings"][1]
     assert find_model(tmp_path / "out" / "models" / "without_striatum").preprocessing.striatum_masked
     assert summary["results"]["confirmed"] == []  # nothing is lost outside the striatum of these scans

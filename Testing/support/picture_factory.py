@@ -52,7 +52,11 @@ RESULT = {
         "votes_for_reduced": {"balanced": 5, "specific": 4},
         "members": 5,
     },
-    "explanation": {"ipsilateral_putamen_relevance": 0.00213, "consistent": True},
+    "explanation": {
+        "ipsilateral_putamen_relevance": 0.00213,
+        "consistent": True,
+        "reference": {"name": "a mean of nothing", "sha256": "00"},
+    },
     "warnings": ["The head is cut."],
     "versions": {"datscanai": "9.8.7"},
 }

@@ -73,7 +73,7 @@ class _PeerChain(ExitStack):
         normalized = normalize(scan.voxels, scan.affine, affine, self.atlas)
         quantification = quantify(normalized, self.atlas)
         voxels = ipsilateral_left(normalized.voxels, quantification.mirrored)
-        image = np.ascontiguousarray(self.model.preprocessing.apply(voxels, self.atlas), np.float32)
+        image = np.ascontiguousarray(self.model.network_input(voxels, self.atlas), np.float32)
         answers = [propagate(torch.from_numpy(image)[None, None]) for propagate in self.members]
         relevance = sum(relevance for _, relevance in answers) / len(answers)
         return quantification, [logits for logits, _ in answers], self.model.preprocessing.restore(relevance.numpy())

@@ -40,7 +40,7 @@ def load_image(source: dict):
     if "model" in source:
         found = measure(read_scan(sample_file()), "sample")
         voxels = ipsilateral_left(found.normalized, found.result["quantification"]["mirrored"])
-        image = find_model(source["model"]).preprocessing.apply(voxels, load_atlas())
+        image = find_model(source["model"]).network_input(voxels, load_atlas())
         return torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None]
     shape = source.get("input_shape") or ARCHITECTURES[source["architecture"]].input_shape
     return torch.rand(1, *shape, generator=torch.Generator().manual_seed(SEED))

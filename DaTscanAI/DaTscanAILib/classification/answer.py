@@ -80,7 +80,7 @@ class Classifier:
         Args:
             voxels: float32 `(91, 109, 91)`, normalized, lower putamen left.
         """
-        logits, relevance = self._propagate(self.model.preprocessing.apply(voxels, self.atlas))
+        logits, relevance = self._propagate(self.model.network_input(voxels, self.atlas))
         votes = {
             name: int((logits[:, reduced] > logits[:, normal]).sum())
             for name, (normal, reduced) in self.heads.items()

@@ -15,16 +15,20 @@ import numpy as np
 from ..base.errors import DaTscanError
 from ..base.files import atomic_write_bytes
 from ..base.resources import resource_path
+from ..explanation.reference import Reference, reference_of, shipped_reference
+from ..mni.atlas import Atlas
 from .answer_rule import AnswerRule
 from .networks import ARCHITECTURES, build_network
-from .preprocessing import _BOXES, Preprocessing
+from .preprocessing import BOXES, Preprocessing
 from .weights import file_sha256, read_weights, write_weights
 
 DEFAULT_MODEL = "compact-ensemble"
 FORMAT = 1
+_PRESENT_NAMES = {"from_midway": "from_reference"}
 _METADATA = Path("configs") / "metadata.json"
 _LARGEST_WEIGHTS = 4 * 2**30  # bytes; the largest published network has 0.94 GB
 _LARGEST_METADATA = 2**20
+_LARGEST_MARGIN = 200.0  # mm around the brain
 _LARGEST_NUMBER = 1e6  # of the metadata: float32 must hold what is made with it
 
 
@@ -41,6 +45,7 @@ class Model:
         weights: `((file, sha256), ...)`, one entry a member of the ensemble.
         trained_on: one sentence that every result repeats.
         version: of the model.
+        reference: what its relevance is compared with, and for some its input too.
     """
 
     name: str
@@ -51,6 +56,11 @@ class Model:
     weights: tuple[tuple[str, str], ...]
     trained_on: str
     version: str
+    reference: Reference
+
+    def network_input(self, voxels: np.ndarray, atlas: Atlas) -> np.ndarray:
+        """The networks' input, without batch and channel axes, of a normalized scan with the lower putamen left."""
+        return self.preprocessing.apply(voxels, atlas, self.reference.voxels)
 
     def load_networks(self) -> list:
         """The members as `torch.nn.Sequential` in evaluation mode, on the CPU, hashes and shapes checked.
@@ -139,7 +149,7 @@ def read_model(folder: Path) -> Model:
         own = metadata["datscanai"]
         if own["format"] != FORMAT:
             raise DaTscanError(f"{folder.name}: this model needs another version of DaTscanAI.")
-        preprocessing = Preprocessing(**_tuples(own["preprocessing"]))
+        preprocessing = Preprocessing(**_tuples(_renamed(own["preprocessing"])))
         rule = AnswerRule(**_tuples(own["rule"]))
         weights = tuple((str(entry["file"]), str(entry["sha256"])) for entry in own["weights"])
         model = Model(
@@ -151,6 +161,7 @@ def read_model(folder: Path) -> Model:
             weights,
             str(own["trained_on"]),
             str(metadata["version"]),
+            reference_of(folder, own.get("reference")),
         )
         _check_numbers(preprocessing, rule)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -158,7 +169,7 @@ def read_model(folder: Path) -> Model:
             f"{folder.name}: this folder is not a model of DaTscanAI (configs/metadata.json is missing "
             "or damaged): choose another."
         ) from error
-    if model.architecture not in ARCHITECTURES or preprocessing.box not in (*_BOXES, "slab") or not weights:
+    if model.architecture not in ARCHITECTURES or preprocessing.box not in (*BOXES, "slab") or not weights:
         raise DaTscanError(f"{folder.name}: this model needs another version of DaTscanAI.")
     return model
 
@@ -186,9 +197,20 @@ def _check_numbers(preprocessing, rule):
         or not all(isinstance(number, int) and number >= 0 for number in counts)
         or "balanced" not in heads
         or not isinstance(preprocessing.striatum_masked, bool)
-        or not isinstance(preprocessing.from_midway, bool)
+        or not isinstance(preprocessing.from_reference, bool)
+        or not _is_margin(preprocessing.brain_margin)
     ):
         raise ValueError
+
+
+def _is_margin(value) -> bool:
+    """None, or millimetres around the brain."""
+    return value is None or (isinstance(value, int | float) and 0 <= value < _LARGEST_MARGIN)
+
+
+def _renamed(options):
+    """Options under their present names: models of version 0.1.0 know one reference only."""
+    return {_PRESENT_NAMES.get(name, name): value for name, value in options.items()}
 
 
 def _tuples(options):
@@ -212,6 +234,7 @@ def write_model(
     trained_on: str,
     metadata: dict | None = None,
     card: str | None = None,
+    reference: Reference | None = None,
 ) -> Model:
     """Write a model folder that `find_model` and `--model` take.
 
@@ -219,6 +242,7 @@ def write_model(
         networks: members of the ensemble.
         metadata: entries of MONAI's metadata to add (version, changelog, eval_metrics, ...).
         card: text of docs/README.md.
+        reference: what relevance is compared with; None for the shipped one. The folder gets a copy.
     """
     folder = Path(folder)
     for part in ("configs", "models", "docs"):
@@ -228,12 +252,14 @@ def write_model(
         file = f"models/member_{number}.safetensors"
         write_weights(folder / file, network.state_dict())
         weights.append({"file": file, "sha256": file_sha256(folder / file)})
+    reference = (reference or shipped_reference()).copy_to(folder)
     own = {
         "format": FORMAT,
         "architecture": architecture,
         "preprocessing": asdict(preprocessing),
         "rule": asdict(rule),
         "weights": weights,
+        "reference": reference.describe(),
         "trained_on": trained_on,
     }
     content = {"version": "0.1.0", **(metadata or {}), "datscanai": own}

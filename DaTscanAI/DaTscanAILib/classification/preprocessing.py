@@ -1,13 +1,15 @@
 """From the normalized scan to a network's input, and maps back onto the grid."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from ..mni.atlas import FULL_BOX, STRIATUM_BOX, Atlas, embed, load_midway
+from ..mni.atlas import FULL_BOX, GRID_SPACING, STRIATUM_BOX, Atlas, embed, load_atlas
 
-_BOXES = {"full": FULL_BOX, "striatum": STRIATUM_BOX}
+BOXES = {"full": FULL_BOX, "striatum": STRIATUM_BOX}
 SLAB_HALF_THICKNESS = 3  # slices of 2 mm: 12 mm (Wenzel 2019)
+BRAIN_EDGE = 10.0  # mm over which the mask of the brain falls from 1 to 0
 
 
 @dataclass(frozen=True)
@@ -16,13 +18,14 @@ class Preprocessing:
 
     Attributes:
         box: `full`, `striatum` or `slab` (mean of 6 axial slices).
-        striatum_masked: set the hottest-voxels regions of the striatum to the reference level, or to midway.
+        striatum_masked: set the hottest-voxels regions of the striatum to the reference level, or to the reference.
         window: values are clipped to this, in multiples of the reference level.
         offset, scale: then `(x - offset) / scale`.
-        from_midway: instead `(m - x) / scale`, m lying midway between a mean normal and a mean reduced scan
-            (`mni.atlas.load_midway`). The input is then positive where uptake is lost and negative where it is
-            normal, and so is the relevance: with plain uptake, what is absent can hardly get any.
+        from_reference: instead `(r - x) / scale`, r being the model's reference (`explanation/reference.py`). The
+            input is then positive where uptake is lower than there and negative where it is higher.
         slab_center: MNI z in mm of the slab's middle, for `slab`.
+        brain_margin: mm around the brain beyond which the input falls to 0, so that glands and neck cannot speak;
+            None for no mask.
     """
 
     box: str = "full"
@@ -30,31 +33,36 @@ class Preprocessing:
     window: tuple[float, float] = (0.0, 6.5)
     offset: float = 1.0
     scale: float = 1.0
-    from_midway: bool = False
+    from_reference: bool = False
     slab_center: float = 4.0
+    brain_margin: float | None = None
 
-    def apply(self, voxels: np.ndarray, atlas: Atlas) -> np.ndarray:
+    def apply(self, voxels: np.ndarray, atlas: Atlas, reference: np.ndarray) -> np.ndarray:
         """The input without batch and channel axes, float32.
 
         Args:
             voxels: `(91, 109, 91)` normalized, lower putamen left.
+            atlas: of the regions.
+            reference: `(91, 109, 91)`, the model's.
         """
         if self.striatum_masked:
-            unremarkable = load_midway() if self.from_midway else np.float32(1)
+            unremarkable = reference if self.from_reference else np.float32(1)
             voxels = np.where((atlas.regions >= 1) & (atlas.regions <= 4), unremarkable, voxels)
         voxels = np.clip(self._boxed(voxels), *self.window)
-        difference = self._boxed(load_midway()) - voxels if self.from_midway else voxels - np.float32(self.offset)
+        difference = self._boxed(reference) - voxels if self.from_reference else voxels - np.float32(self.offset)
+        if self.brain_margin is not None:
+            difference *= self._boxed(brain_weight(self.brain_margin))
         return difference / np.float32(self.scale)
 
-    def uptake(self, image: np.ndarray) -> np.ndarray:
-        """The clipped scan that `apply` has made an input of, in its box."""
+    def uptake(self, image: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        """The clipped scan that `apply` has made an input of, in its box; inside the brain only if that is masked."""
         difference = image * np.float32(self.scale)
-        return self._boxed(load_midway()) - difference if self.from_midway else difference + np.float32(self.offset)
+        return self._boxed(reference) - difference if self.from_reference else difference + np.float32(self.offset)
 
     def restore(self, relevance: np.ndarray) -> np.ndarray:
         """A map of the input's shape put back onto the `(91, 109, 91)` grid; a slab's is spread over its slices."""
         if self.box != "slab":
-            return embed(relevance, _BOXES[self.box])
+            return embed(relevance, BOXES[self.box])
         slab = self._slab()
         thickness = slab.stop - slab.start
         return embed(
@@ -64,8 +72,17 @@ class Preprocessing:
     def _boxed(self, voxels):
         if self.box == "slab":
             return voxels[:, :, self._slab()].mean(axis=2)
-        return voxels[_BOXES[self.box]]
+        return voxels[BOXES[self.box]]
 
     def _slab(self):
         middle = round((self.slab_center + 72) / 2)
         return slice(middle - SLAB_HALF_THICKNESS, middle + SLAB_HALF_THICKNESS)
+
+
+@lru_cache(maxsize=2)
+def brain_weight(margin: float) -> np.ndarray:
+    """1 in the brain and `margin` mm around it, falling to 0 over `BRAIN_EDGE` mm; float32 `(91, 109, 91)`."""
+    from scipy import ndimage
+
+    beyond = ndimage.distance_transform_edt(~load_atlas().brain, sampling=GRID_SPACING) - margin
+    return np.clip(1 - beyond / BRAIN_EDGE, 0, 1).astype(np.float32)

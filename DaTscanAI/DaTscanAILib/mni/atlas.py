@@ -3,6 +3,7 @@
 import csv
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -68,9 +69,14 @@ class Atlas:
 
 def read_grid(name: str) -> np.ndarray:
     """Voxels `(x, y, z)` in RAS order of a file of `Resources/Templates`."""
+    return read_volume_of_grid(resource_path("Templates", name))
+
+
+def read_volume_of_grid(path: Path) -> np.ndarray:
+    """Voxels `(x, y, z)` in RAS order of a file that `Resources/Templates` or a model holds, stored as LPS."""
     import SimpleITK as sitk
 
-    image = sitk.ReadImage(str(resource_path("Templates", name)))
+    image = sitk.ReadImage(str(path))
     voxels = np.ascontiguousarray(sitk.GetArrayFromImage(image).transpose(2, 1, 0))
     voxels.flags.writeable = False
     return voxels
@@ -94,15 +100,6 @@ def load_atlas() -> Atlas:
 def load_mri() -> tuple[np.ndarray, np.ndarray]:
     """Brain of the single-subject T1 template Colin27: uint8 `(181, 217, 181)` and its voxel-to-RAS matrix, 1 mm."""
     return read_grid("mri_colin27_1mm.nii.gz"), scaling_and_translation(1.0, (-90.0, -125.0, -71.0))
-
-
-@lru_cache(maxsize=1)
-def load_midway() -> np.ndarray:
-    """Midway between normal and reduced: float32 `(91, 109, 91)`, reference level 1, lower putamen left.
-
-    A weighted mean of the mean normal and the mean reduced scan (simulated, `Resources/Templates/build_midway.py`).
-    """
-    return read_grid("fpcit_midway_2mm.nii.gz").astype(np.float32) / 100
 
 
 def embed(box: np.ndarray, place: tuple[slice, slice, slice]) -> np.ndarray:

@@ -13,6 +13,7 @@ from .wording import (
     RESEARCH_STATEMENT,
     WARNING_COLOR,
     answer_of,
+    reference_of,
     registration_alarm,
     shorten,
     transliterate,
@@ -60,7 +61,7 @@ def compose_overview(panels: Panels, result: dict) -> Image.Image:
     _draw_title(draw, result)
     if alarm:
         _draw_alarm(draw, 86, alarm)
-    _draw_rows(image, draw, panels, title_height)
+    _draw_rows(image, draw, panels, title_height, reference_of(result))
     for line, text in enumerate((ORIENTATION_STATEMENT, RESEARCH_STATEMENT)):
         _draw_text(draw, (MARGIN, image.height - 44 + 22 * line), text, 16, _GRAY if line == 0 else _WHITE)
     return image.point(_SIX_BITS)
@@ -115,7 +116,7 @@ def _draw_alarm(draw, top, sentence):
     _draw_text(draw, (MARGIN + 16, top + 22), sentence, 19, anchor="lm", width=WIDTH - 2 * MARGIN - 32)
 
 
-def _draw_rows(image, draw, panels: Panels, top):
+def _draw_rows(image, draw, panels: Panels, top, reference):
     top = _draw_row(image, draw, panels.scan, top, SCAN_HEADING)
     height = panels.scan.image.height
     ticks = scan_ticks(panels.scan_limit)
@@ -123,6 +124,8 @@ def _draw_rows(image, draw, panels: Panels, top):
     if panels.relevance:
         top = _draw_row(image, draw, panels.relevance, top, RELEVANCE_HEADING.format(100 * panels.threshold))
         _draw_relevance_bar(image, draw, panels, top - _LABEL_HEIGHT - height)
+        place = (WIDTH - MARGIN, top - _LABEL_HEIGHT - height - _HEADING_HEIGHT + 8)
+        _draw_text(draw, place, reference, 18, anchor="ra")
         _draw_row(image, draw, panels.views, top, VIEWS_HEADING)
     else:
         _draw_text(draw, (MARGIN, top + 8), NO_RELEVANCE, 18)

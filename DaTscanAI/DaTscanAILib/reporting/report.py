@@ -26,6 +26,7 @@ from .wording import (
     answer_of,
     explanation_of,
     number,
+    reference_of,
     registration_alarm,
     registration_of,
     value_of,
@@ -71,7 +72,7 @@ def report_bytes(result: dict, panels: Panels | None, patient: dict | None = Non
     y = _answer(page, y, result)
     y = _table(page, y, result)
     if panels is not None:
-        y = _pictures(page, y, panels)
+        y = _pictures(page, y, panels, result)
     _warnings(page, y, [str(warning) for warning in result.get("warnings") or []])
     _footer(page, result)
     return page.to_bytes()
@@ -167,7 +168,7 @@ def _normal_value(normal, key, value) -> str:
     return f"{number(mean)} ± {number(deviation)}{z}"
 
 
-def _pictures(page, y, panels: Panels) -> float:
+def _pictures(page, y, panels: Panels, result) -> float:
     """The slices of the overview with their legends as text."""
     top = y
     y = _strip(page, y, panels.scan, SCAN_HEADING)
@@ -177,10 +178,11 @@ def _pictures(page, y, panels: Panels) -> float:
         y = _strip(page, y + 14, panels.views, SCAN_VIEWS_HEADING)
     else:
         top = y
-        y = _strip(page, y, panels.relevance, RELEVANCE_HEADING.format(100 * panels.threshold))
-        page.text(LEFT + _STRIP_WIDTH + 8, top + 19, "argues for reduced", 6.5)
+        page.text(LEFT, y + 10, RELEVANCE_HEADING.format(100 * panels.threshold), 8.5, bold=True)
+        y = _strip(page, y + 10, panels.relevance, reference_of(result))
+        page.text(LEFT + _STRIP_WIDTH + 8, top + 29, "argues for reduced", 6.5)
         page.text(LEFT + _STRIP_WIDTH + 8, y - 12, "argues for normal", 6.5)
-        _bar(page, top + 25, y - 21, relevance_bar(panels.threshold, 256), RELEVANCE_TICKS)
+        _bar(page, top + 35, y - 21, relevance_bar(panels.threshold, 256), RELEVANCE_TICKS)
         y = _strip(page, y, panels.views, VIEWS_HEADING)
     page.text(LEFT, y + 6, ORIENTATION_STATEMENT, 7.5, color=_GRAY)
     return y + 12

@@ -97,6 +97,11 @@ def explanation_of(result: dict) -> str:
     return f"Explanation: {putamen} {sign} ({figure}); {consistency}"
 
 
+def reference_of(result: dict) -> str:
+    """What the relevance is compared with, as the legends say it."""
+    return f"Compared with: {value_of(result, 'explanation', 'reference', 'name') or NOT_AVAILABLE}"
+
+
 def value_of(data: dict, *keys: str):
     """The value at a path of keys, or None where any of them is missing or null."""
     for key in keys:

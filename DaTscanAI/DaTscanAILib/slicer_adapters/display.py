@@ -1,5 +1,6 @@
 """What the slice views show: template, scan and relevance in MNI space, colors and legend."""
 
+import textwrap
 from dataclasses import replace
 
 import numpy as np
@@ -8,12 +9,14 @@ import slicer
 from ..mni.atlas import GRID_AFFINE, load_atlas, load_mri, read_grid
 from ..quantification.scaling import REFERENCE_PERCENTILE
 from ..reporting.colors import scan_table
+from ..reporting.wording import reference_of
 from .case import INPUT, REGIONS, RELEVANCE, RENDERING, SCAN, SHARED_ATTRIBUTE, Case
 from .rendering import bake, set_volume_visible, show_volume, signed_table
 from .settings import Settings
 from .volumes import add_volume, affine_of, voxels_of
 
 _SCAN_OPACITY = 0.6
+_LEGEND_CHARACTERS = 22  # in a line of the legend's title
 # What stands in for the relevance where nothing was classified.
 _WITHOUT_RELEVANCE = {"relevance": "scan", "relevance_on_scan": "scan_only"}
 _ANTERIOR = 3  # of the view axes of a 3D view: right, left, posterior, anterior, inferior, superior
@@ -42,11 +45,12 @@ def show_case(case: Case, settings: Settings) -> None:
     if relevance:
         color_relevance(relevance, settings.threshold, settings.signs)
     content = settings.content if relevance else _WITHOUT_RELEVANCE.get(settings.content, settings.content)
-    _show_slices(relevance if settings.in_slices else None, scan, replace(settings, content=content))
+    shown, reference = replace(settings, content=content), reference_of(case.result or {})
+    _show_slices(relevance if settings.in_slices else None, scan, shown, reference)
     _show_3d(case, settings)
 
 
-def _show_slices(relevance, scan, settings):
+def _show_slices(relevance, scan, settings, reference):
     mri = shared_mri()
     if settings.content == "relevance_on_scan" and scan:
         layers = (scan, relevance, settings.opacity)
@@ -57,7 +61,7 @@ def _show_slices(relevance, scan, settings):
     else:
         layers = (mri, relevance, settings.opacity)
     if relevance:
-        show_legend(relevance)
+        show_legend(relevance, reference)
     set_layers(*layers)
 
 
@@ -125,10 +129,10 @@ def set_layout(layout: int) -> None:
         manager.setLayout(layout)
 
 
-def show_legend(relevance) -> None:
-    """A small legend in the lower right corner of the slices."""
+def show_legend(relevance, reference: str) -> None:
+    """A small legend in the lower right corner of the slices, with what the relevance is compared with."""
     legend = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(relevance)
-    legend.SetTitleText("Relevance")
+    legend.SetTitleText("\n".join(["Relevance", *textwrap.wrap(reference, _LEGEND_CHARACTERS)]))
     legend.SetLabelFormat("%.1f")
     legend.SetNumberOfLabels(3)
     legend.SetSize(0.12, 0.3)

@@ -39,7 +39,10 @@ def trained_model(
         scores = {"validation_loss": min(point["validation_loss"] for point in curve)}
         trained_on = describe_data(training, {})
         metadata = bundle_metadata(plan, trained_on, scores, count_parameters(network))
-        write_model(folder, plan.architecture, [network], plan.preprocessing, AnswerRule(), trained_on, metadata)
+        rule, reference = AnswerRule(), plan.compared_with
+        write_model(
+            folder, plan.architecture, [network], plan.preprocessing, rule, trained_on, metadata, reference=reference
+        )
     shutil.rmtree(checkpoints, ignore_errors=True)  # the largest network's take four times its weights
     return read_model(folder)
 

@@ -94,7 +94,7 @@ def plan_of(workspace: Workspace, published: str, epochs: int) -> Plan:
     """
     plan = replace(PLANS[published], epochs=epochs, seed=workspace.options.seed)
     if workspace.options.plain_input:
-        plan = replace(plan, preprocessing=replace(plan.preprocessing, from_midway=False))
+        plan = replace(plan, preprocessing=replace(plan.preprocessing, from_reference=False))
     other = workspace.options.architecture
     if other is None or plan.preprocessing.box == "striatum":
         return plan

@@ -36,6 +36,7 @@ def plan_to_adapt(start: Model, plans: dict):
     return replace(
         plan,
         preprocessing=start.preprocessing,
+        reference=start.reference,
         members=len(start.weights),
         spares=0,  # none of them starts from nothing
         heads=tuple((name, *pair) for name, pair in heads.items()),

@@ -23,7 +23,7 @@ def calibrate(networks, validation: ImageSet, plan: Plan, device: str) -> tuple[
     contrast[heads["balanced"][0]], contrast[heads["balanced"][1]] = -1.0, 1.0
     every = 2 if plan.smooth_validation else 1  # smoothed copies spread their relevance wider
     sharp = ImageSet(validation.images[::every], validation.labels[::every])
-    cut = relevance_cut(networks, sharp, contrast, plan.preprocessing, load_atlas())
+    cut = relevance_cut(networks, sharp, contrast, plan.preprocessing, plan.compared_with.voxels, load_atlas())
     rule = AnswerRule(slope, intercept, doubt=plan.doubt, heads=heads, relevance_cut=round(cut, 4))
     return rule, {"validation_accuracy": round(accuracy, 4), "validation_images": len(validation)}
 

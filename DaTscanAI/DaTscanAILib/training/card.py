@@ -12,6 +12,9 @@ from .preparation import Prepared
 
 NAZARI_2021, WENZEL_2019 = "doi:10.1007/s00259-021-05569-9", "doi:10.1007/s00259-019-04502-5"
 
+# Of a plan; the metadata hold them under keys of their own.
+_ELSEWHERE = ("preprocessing", "reference")
+
 
 def describe_data(training: list[Prepared], failed: dict) -> str:
     """The sentence that every result of the model repeats."""
@@ -43,7 +46,7 @@ def bundle_metadata(plan: Plan, trained_on: str, scores: dict, parameters: int) 
         "eval_metrics": scores,
         "references": [WENZEL_2019 if plan.architecture == "wenzel2019" else NAZARI_2021],
         "parameters": parameters,
-        "training": {key: value for key, value in asdict(plan).items() if key != "preprocessing"},
+        "training": {key: value for key, value in asdict(plan).items() if key not in _ELSEWHERE},
         "network_data_format": {
             "inputs": {
                 "image": {

@@ -58,6 +58,7 @@ def _write_set(path, prepared, plan, copies, smoothed, workers):
             "smoothed": smoothed,
             "seed": plan.seed,
             "preprocessing": asdict(plan.preprocessing),
+            "reference": plan.compared_with.sha256,
         }
     )
     labels = np.array([LABELS.index(one.case.label) for one in prepared])
@@ -81,14 +82,14 @@ def _variants(numbered, plan, copies, smoothed):
     import torch
 
     number, one = numbered
-    atlas, voxels = load_atlas(), one.load()
+    atlas, voxels, reference = load_atlas(), one.load(), plan.compared_with.voxels
     chosen = [voxels]
     if smoothed:
         chosen.append(smooth_to(voxels, 18.0, atlas.reference))
     if copies:
         augment = scan_augmentation(atlas.reference).set_random_state(plan.seed + 7919 * number)
         chosen += [np.asarray(augment(torch.from_numpy(voxels)[None])[0]) for _ in range(copies - 1)]
-    return [plan.preprocessing.apply(variant, atlas).astype(np.float16) for variant in chosen]
+    return [plan.preprocessing.apply(variant, atlas, reference).astype(np.float16) for variant in chosen]
 
 
 def _progress(what, done, total):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from ..classification.preprocessing import Preprocessing
+from ..explanation.reference import Reference, shipped_reference
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,7 @@ class Plan:
     Attributes:
         architecture: name of the network.
         preprocessing: of its input.
+        reference: what its relevance is compared with; None for the shipped one.
         members: networks of the ensemble, which differ in initial weights and order of the scans.
         spares: networks trained beyond these; the `members` with the lowest validation loss are kept, because now and
             then one starts from weights that learn nothing.
@@ -28,6 +30,7 @@ class Plan:
 
     architecture: str
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    reference: Reference | None = None
     members: int = 1
     spares: int = 0
     epochs: int = 30
@@ -44,11 +47,16 @@ class Plan:
     doubt: tuple[float, float] | None = None
     seed: int = 0
 
+    @property
+    def compared_with(self) -> Reference:
+        """The reference in use."""
+        return self.reference or shipped_reference()
+
 
 PLANS = {
     "compact": Plan(
         "compact",
-        Preprocessing(from_midway=True),
+        Preprocessing(from_reference=True),
         members=5,
         spares=1,
         epochs=3,
@@ -65,7 +73,7 @@ PLANS = {
     ),
     "wenzel2019": Plan(
         "wenzel2019",
-        Preprocessing(box="slab", from_midway=True),
+        Preprocessing(box="slab", from_reference=True),
         members=1,
         epochs=4,
         batch_size=16,
@@ -76,10 +84,10 @@ PLANS = {
     ),
     # Nazari 2021: Adam 1e-4, batch 8, no augmentation, no class weights. Differences from midway are ours: with plain
     # uptake the validation loss jumped, and the maps had the same sign in both classes.
-    "nazari2021-full": Plan("nazari2021-full", Preprocessing(from_midway=True), epochs=20),
-    "nazari2021-striatum": Plan("nazari2021-striatum", Preprocessing(box="striatum", from_midway=True), epochs=20),
+    "nazari2021-full": Plan("nazari2021-full", Preprocessing(from_reference=True), epochs=20),
+    "nazari2021-striatum": Plan("nazari2021-striatum", Preprocessing(box="striatum", from_reference=True), epochs=20),
     "nazari2021-without-striatum": Plan(
-        "nazari2021-without-striatum", Preprocessing(striatum_masked=True, from_midway=True), epochs=20
+        "nazari2021-without-striatum", Preprocessing(striatum_masked=True, from_reference=True), epochs=20
     ),
 }
 

@@ -63,7 +63,16 @@ def train(
                 rule = rule_of_adapted(start, rule, sets.validation.labels)
                 trained_on = f"{start.trained_on} Then adapted: {trained_on}"
             metadata = bundle_metadata(plan, trained_on, scores, count_parameters(networks[0]))
-            return write_model(output, plan.architecture, networks, plan.preprocessing, rule, trained_on, metadata)
+            return write_model(
+                output,
+                plan.architecture,
+                networks,
+                plan.preprocessing,
+                rule,
+                trained_on,
+                metadata,
+                reference=plan.compared_with,
+            )
 
 
 def check_classes(prepared: list[Prepared]) -> None:
