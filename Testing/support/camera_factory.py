@@ -15,6 +15,7 @@ CAMERA = replace(
     matrix=SIZE,
     resolution_at_face=1.35,
     resolution_slope=0.0195,
+    chang_attenuation=0.011,
 )
 AXIS = (np.arange(SIZE) - (SIZE - 1) / 2) * PIXEL
 

@@ -44,6 +44,15 @@ def chosen(names, known, what) -> tuple[str, ...]:
     return tuple(names or known)
 
 
+def one_of(name, known, what) -> str | None:
+    """The name given, or None.
+
+    Raises:
+        DaTscanError: the name is not known.
+    """
+    return None if name is None else chosen((name,), known, what)[0]
+
+
 def add_batch_options(command):
     """Options of the commands that analyze many scans."""
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the results")

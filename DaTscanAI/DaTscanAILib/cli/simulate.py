@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .arguments import SUCCESS, chosen, not_negative, positive, whole
+from .arguments import SUCCESS, chosen, not_negative, one_of, positive, whole
 
 
 def add(commands) -> None:
@@ -14,7 +14,16 @@ def add(commands) -> None:
     command.add_argument("--output", type=Path, required=True, metavar="DIR")
     command.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default 1)")
     command.add_argument("--families", nargs="+", metavar="FAMILY", help="camera families (default all)")
-    command.add_argument("--anatomies", nargs="+", metavar="NAME", help="colin27, icbm152 (default both)")
+    command.add_argument("--anatomies", nargs="+", metavar="NAME", help="named heads (default: those for training)")
+    command.add_argument("--label", metavar="NAME", help="normal, borderline or reduced (default: 45, 5, 50 %)")
+    command.add_argument(
+        "--subtype", metavar="NAME", help="pattern of loss, for example vascular (default: of the label)"
+    )
+    command.add_argument("--pose", default="usual", metavar="NAME", help="usual (default), or wide: wild turns only")
+    command.add_argument("--field", default="usual", metavar="NAME", help="of view: usual (default), or wide")
+    command.add_argument(
+        "--storage", metavar="NAME", help="how all scans are kept, for example plain (default: mixed)"
+    )
     command.add_argument(
         "--variation",
         type=not_negative,
@@ -40,18 +49,29 @@ def add(commands) -> None:
 def run(options) -> int:
     """Runs it; the exit status."""
     from ..reporting.result_files import prepare_output
-    from ..simulation.anatomy import ANATOMIES
+    from ..simulation.anatomy import ANATOMIES, TRAINING_ANATOMIES
     from ..simulation.cameras import FAMILIES
     from ..simulation.cohort import simulate_cohort
+    from ..simulation.disease import LABELS, SUBTYPES
+    from ..simulation.field_of_view import FIELDS
+    from ..simulation.pose import POSES
     from ..simulation.simulator import Settings
+    from ..simulation.storage import STORAGES
 
     settings = Settings(
         families=chosen(options.families, FAMILIES, "camera family"),
-        anatomies=chosen(options.anatomies, ANATOMIES, "anatomy"),
+        anatomies=chosen(options.anatomies or TRAINING_ANATOMIES, ANATOMIES, "anatomy"),
+        label=one_of(options.label, LABELS, "label"),
+        subtype=one_of(options.subtype, SUBTYPES, "subtype"),
+        pose=one_of(options.pose, POSES, "pose"),
+        field=one_of(options.field, FIELDS, "field"),
         extrastriatal_loss=not options.no_extrastriatal_loss,
         variation=options.variation,
         smoothing=options.smoothing,
     )
+    storage = one_of(options.storage, STORAGES, "storage")
     prepare_output(options.output)
-    simulate_cohort(options.output, options.count, options.seed, options.workers, settings, options.projections)
+    simulate_cohort(
+        options.output, options.count, options.seed, options.workers, settings, options.projections, storage
+    )
     return SUCCESS

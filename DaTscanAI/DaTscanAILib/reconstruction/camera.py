@@ -21,6 +21,8 @@ class Camera:
         resolution_at_face, resolution_slope: sigma of the collimator and detector in mm is face + slope * distance.
         scatter_ratio: scattered over primary counts in the energy window.
         penetration_ratio: counts of 529-keV photons through the septa over primary counts.
+        scatter_correction: share of the scatter that the correction takes out, 0 for none; of OSEM with attenuation.
+        chang_attenuation: coefficient that Chang's correction takes, 1/mm.
         butterworth_cutoff, butterworth_order: of the two-dimensional filter, cycles/mm.
         post_filter: FWHM in mm of a Gaussian after OSEM.
         iterations, subsets: of OSEM.
@@ -37,6 +39,8 @@ class Camera:
     resolution_slope: float
     scatter_ratio: float
     penetration_ratio: float
+    scatter_correction: float = 1.0
+    chang_attenuation: float = 0.011
     matrix: int = 128
     butterworth_cutoff: float = 0.045
     butterworth_order: float = 5.0

@@ -16,13 +16,13 @@ from ..evaluation.metrics import roc_auc
 from ..mni.atlas import SIDES, load_atlas
 from ..quantification.sbr import quantify
 from ..quantification.scaling import normalize
-from ..reconstruction.chang import CHANG_ATTENUATION, chang_factors
+from ..reconstruction.chang import chang_factors
 from .anatomy import Region, load_anatomy
-from .disease import draw_degeneration
+from .disease import TYPICAL_SHARES, draw_degeneration, draw_subtype
 from .healthy_map import SPHERES, sphere_uptake
 from .literature_page import Compared, Measured, page_text, table_text
 from .published import PUBLISHED
-from .simulator import Settings, simulate_scan
+from .simulator import Settings, draw_patient, simulate_scan, streams
 from .uptake import draw_person, draw_uptake
 
 TABLE_FILE = "simulated_against_published"
@@ -30,10 +30,15 @@ FAMILIES_OF_CORRECTION = {
     "none": ("papers", "butterworth", "osem"),
     "chang": ("chang",),
     "map": ("osem_ac", "osem_ac_rr"),
+    "both": ("osem_ac", "osem_ac_rr"),
 }
-# Half of the scans are not corrected for attenuation, a quarter by each of the two ways; half of each are normal.
-_CORRECTIONS = ("none", "none", "chang", "map")
+# `map` corrects attenuation alone, as in Lange 2014, whose gain of 15 % is that of the European data base for
+# attenuation alone; `both` corrects scatter too. Two fifths are not corrected; half of each are normal.
+_CORRECTIONS = ("none", "none", "chang", "map", "both")
 _NUCLEI = ("putamen", "caudate", "striatum")
+_STRIATUM = tuple(
+    Region[f"{part}_{side}"] for part in ("CAUDATE", "ANTERIOR_PUTAMEN", "POSTERIOR_PUTAMEN") for side in "LR"
+)
 _PERSONS = 2000
 
 
@@ -64,9 +69,10 @@ def literature(folder: Path, count: int, seed: int, workers: int = 1) -> list[Co
 def measure_scan(seed: int, first: int = 0) -> dict:
     """Plain numbers of the scan of a seed; its place after the `first` one decides correction and label."""
     place = seed - first
-    correction = _CORRECTIONS[place % 4]
-    label = ("normal", "reduced")[place // 4 % 2]
-    scan = simulate_scan(seed, Settings(families=FAMILIES_OF_CORRECTION[correction], label=label))
+    correction = _CORRECTIONS[place % len(_CORRECTIONS)]
+    label = ("normal", "reduced")[place // len(_CORRECTIONS) % 2]
+    settings = settings_of(seed, correction, label)
+    scan = simulate_scan(seed, settings)
     atlas = load_atlas()
     normalized = normalize(scan.voxels, scan.affine, scan.pose.scanner_from_mni, atlas)
     numbers = quantify(normalized, atlas)
@@ -79,12 +85,22 @@ def measure_scan(seed: int, first: int = 0) -> dict:
         **{f"asymmetry_{nucleus}": value for nucleus, value in numbers.asymmetry_percent.items()},
         **_ratios(numbers.caudate_putamen_ratio.values()),
         **{f"uptake_{region}": value for region, value in sphere_uptake(normalized.voxels, atlas).items()},
-        "recovery": 100 * _mean_outline(numbers) / true_striatal_ratio(scan),
+        "recovery": 100 * _measured_in_own_outlines(scan, settings, normalized, atlas) / true_striatal_ratio(scan),
         "insula": float(normalized.voxels[_insula(atlas)].mean()) - 1,
     }
     if label == "normal" and correction == "none":
         record["chang_gain"] = _chang_gain(scan, atlas, record["sbr_putamen"])
     return record
+
+
+def settings_of(seed: int, correction: str, label: str) -> Settings:
+    """Settings of one scan; reduced ones have the clinic's shares of subtypes, without the atypical patterns."""
+    return Settings(
+        families=FAMILIES_OF_CORRECTION[correction],
+        label=label,
+        subtype=draw_subtype(label, np.random.default_rng(seed), TYPICAL_SHARES),
+        scatter_corrected=correction == "both",
+    )
 
 
 def _lower(values, nucleus):
@@ -97,18 +113,20 @@ def _ratios(sides):
     return {"ratio": max(known, default=None), "sides_ratio": float(np.mean(known)) if known else None}
 
 
-def _mean_outline(numbers):
-    return float(np.mean([numbers.sbr_aal[f"striatum_{side}"] for side in SIDES]))
+def _measured_in_own_outlines(scan, settings, normalized, atlas):
+    """SBR as in phantoms: mean within the true outlines of caudates and putamina over the mean background, less 1."""
+    head = draw_patient(streams(scan.seed), settings).head
+    head.pose = scan.pose
+    inside = head.share_of(_STRIATUM, scan.affine, scan.voxels.shape)
+    background = normalized.voxels[atlas.reference & normalized.covered].mean() * normalized.reference_level
+    return float((inside * scan.voxels).sum() / inside.sum() / background) - 1
 
 
 def true_striatal_ratio(scan) -> float:
     """Specific ratio of caudates and putamina of the scan's person, weighted with their volumes."""
     codes = load_anatomy(scan.anatomy).codes
-    parts = [
-        Region[f"{part}_{side}"] for part in ("CAUDATE", "ANTERIOR_PUTAMEN", "POSTERIOR_PUTAMEN") for side in "LR"
-    ]
-    volumes = np.bincount(codes.ravel(), minlength=len(Region))[parts]
-    return float(np.average([scan.uptake.specific_ratio[part.name.lower()] for part in parts], weights=volumes))
+    volumes = np.bincount(codes.ravel(), minlength=len(Region))[list(_STRIATUM)]
+    return float(np.average([scan.uptake.specific_ratio[part.name.lower()] for part in _STRIATUM], weights=volumes))
 
 
 def _insula(atlas):
@@ -123,7 +141,7 @@ def _chang_gain(scan, atlas, sbr):
     from ..reconstruction.tomo_to_image import head_outline
 
     pixel = scan.camera.pixel
-    factors = chang_factors(head_outline(scan.voxels, pixel), pixel, CHANG_ATTENUATION)
+    factors = chang_factors(head_outline(scan.voxels, pixel), pixel, scan.camera.chang_attenuation)
     corrected = normalize(scan.voxels * factors, scan.affine, scan.pose.scanner_from_mni, atlas)
     return _lower(quantify(corrected, atlas).sbr, "putamen") / sbr
 
@@ -165,7 +183,7 @@ def _quotients(records):
         (nucleus, label, correction): _mean(_group(records, label=label, correction=correction), f"sbr_{nucleus}")
         for nucleus in ("putamen", "caudate")
         for label in ("normal", "reduced")
-        for correction in ("none", "map")
+        for correction in ("none", "both")
     }
     return {
         **{
@@ -174,7 +192,7 @@ def _quotients(records):
             )
             for nucleus in ("putamen", "caudate")
         },
-        "map_over_none_putamen": _quotient(mean["putamen", "normal", "map"], mean["putamen", "normal", "none"]),
+        "both_over_none_putamen": _quotient(mean["putamen", "normal", "both"], mean["putamen", "normal", "none"]),
     }
 
 

@@ -4,9 +4,12 @@ import numpy as np
 from scipy import ndimage
 
 from ..mni.geometry import scaling_and_translation
-from .anatomy import ANATOMIES, Region, load_anatomy
+from .anatomy import TRAINING_ANATOMIES, Region, load_anatomy
 from .cameras import draw_camera
-from .head import Head, draw_glands, draw_pose
+from .field_of_view import draw_field
+from .glands import draw_glands
+from .head import Head
+from .pose import draw_pose
 from .simulator import acquire
 from .uptake import Uptake
 
@@ -33,9 +36,15 @@ def _brain(random, white, cerebellum):
     concentration[[Region.SOFT_TISSUE, Region.SKULL, Region.CSF, Region.AIR]] = 0.25, 0.1, 0.05, 0
     pose = draw_pose(60, random)
     head = Head(
-        load_anatomy(str(random.choice(ANATOMIES))), Uptake(concentration, {}), draw_glands(random), pose, random
+        load_anatomy(str(random.choice(TRAINING_ANATOMIES))),
+        Uptake(concentration, {}),
+        draw_glands(random),
+        pose,
+        random,
     )
-    image, affine, *_ = acquire(head, draw_camera(random), 0.0, random)
+    camera = draw_camera(random)
+    shown = draw_field(pose, camera.pixel, camera.matrix, random)
+    image, affine, *_ = acquire(head, camera, 0.0, (shown.bottom, shown.top), random)
     return image, affine
 
 

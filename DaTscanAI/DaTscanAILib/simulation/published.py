@@ -58,7 +58,7 @@ def _lange_rows():
                 _LANGE,
                 value,
                 spread,
-                remark="the simulator's is with scatter correction" if correction == "map" else "",
+                remark="the simulator's without correction of scatter" if correction == "map" else "",
             )
 
 
@@ -150,13 +150,13 @@ PUBLISHED = (
     Published(
         "Effect of corrections",
         "putamen SBR with attenuation and scatter corrected over neither, different normal scans",
-        "map_over_none_putamen",
+        "both_over_none_putamen",
         "European data base, both corrections (1.39 phantom, 1.48 healthy)",
         limits=(1.39, 1.48),
     ),
     Published(
         "Recovery",
-        "measured SBR over true, %, outlines of caudate and putamen, normal scans, attenuation corrected",
+        "measured SBR over true, %, true outlines of caudate and putamen, normal scans, attenuation corrected",
         "recovery",
         "phantom study PMC6038970, true ratios 3 to 8",
         limits=(45.6, 59.2),

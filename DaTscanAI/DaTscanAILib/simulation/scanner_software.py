@@ -6,7 +6,7 @@ from scipy import ndimage
 from ..mni.geometry import FWHM_PER_SIGMA
 from ..reconstruction.butterworth import butterworth
 from ..reconstruction.camera import Camera
-from ..reconstruction.chang import CHANG_ATTENUATION, chang_factors
+from ..reconstruction.chang import chang_factors
 from ..reconstruction.filtered_back_projection import filtered_back_projection
 from ..reconstruction.osem import osem
 from ..reconstruction.projector import Projector
@@ -37,7 +37,7 @@ def reconstruct_counts(counts: np.ndarray, camera: Camera, projector: Projector,
         image = butterworth(image, camera.pixel, camera.butterworth_cutoff, camera.butterworth_order)
     if camera.reconstruction.endswith("chang"):
         outline = projector.attenuation > projector.attenuation.max() / 2
-        image *= widen(chang_factors(outline, camera.pixel, CHANG_ATTENUATION), camera.matrix, (0, 1))
+        image *= widen(chang_factors(outline, camera.pixel, camera.chang_attenuation), camera.matrix, (0, 1))
     return np.maximum(image, 0)
 
 
@@ -47,5 +47,6 @@ def _iterative(counts, camera, projector, scattered):
         projector = Projector(camera, counts.shape[1], None, resolve=False)
     elif not camera.reconstruction.endswith("rr"):
         projector = projector.unblurred()
-    image = osem(counts, projector, camera.iterations, camera.subsets, scattered if corrects else 0.0)
+    background = camera.scatter_correction * scattered if corrects else 0.0
+    image = osem(counts, projector, camera.iterations, camera.subsets, background)
     return ndimage.gaussian_filter(image, camera.post_filter / FWHM_PER_SIGMA / camera.pixel)

@@ -119,7 +119,7 @@ def _first_pixel(scan):
     """LPS position of the upper left pixel of the view from the front: the patient's right, the top of the head."""
     _, columns, slices = scan.projections.shape
     pixel = scan.camera.pixel
-    return -(columns - 1) / 2 * pixel, -scan.camera.radius, scan.affine[2, 3] + (slices - 1) * pixel
+    return -(columns - 1) / 2 * pixel, -scan.camera.radius, scan.projections_bottom + (slices - 1) * pixel
 
 
 def _add_pixels(dataset, projections):

@@ -1,7 +1,8 @@
 """Tracer concentration of each region: non-specific uptake, specific binding, age, sex, medication, disease.
 
 Values are relative to non-specific uptake of cortical grey matter (1). Specific ratios are (concentration - 1) of the
-patient, not of the camera; a healthy striatum has about 6 to 7, as phantoms and calibrated data bases imply.
+patient, not of the camera; a healthy striatum has about 5.4, the mean of the calibrated European data base, with
+which normal scans also have the SBR that Lange 2014 measured (`literature.py`).
 Extrastriatal ratios follow the mean of 174 healthy FP-CIT scans (facts only) and the losses reported with disease.
 """
 
@@ -9,24 +10,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .anatomy import Region
+from .anatomy import HEADS, Region, Traits
 from .disease import Degeneration
 
 REFERENCE_AGE = 65.0  # years
 
 # Specific ratio at the reference age (man, unmedicated), and its share lost at full disease (progression >= 1).
-STRIATAL_RATIO = {"caudate": 6.9, "anterior_putamen": 7.0, "posterior_putamen": 6.5, "accumbens": 5.0}
+STRIATAL_RATIO = {"caudate": 6.0, "anterior_putamen": 5.2, "posterior_putamen": 4.6, "accumbens": 4.3}
 EXTRASTRIATAL_RATIO = {
     Region.THALAMUS: (0.60, 0.12),
     Region.MIDBRAIN: (0.45, 0.30),
     Region.PONS: (0.18, 0.05),
     Region.MEDULLA: (0.09, 0.0),
-    Region.INSULA: (0.17, 0.55),
+    Region.INSULA: (0.17, 0.35),
     Region.AMYGDALA: (0.28, 0.35),
     Region.HIPPOCAMPUS: (0.16, 0.10),
     Region.VENTROMEDIAL_FRONTAL: (0.06, 0.30),
     Region.TEMPORAL_POLE: (0.05, 0.25),
 }
+CORTICAL_SPREAD = 0.05  # of non-specific uptake between persons, each lobe for itself
+COMMON_SPREAD = 0.11  # of striatal binding between persons of the same age and sex
+
 PALLIDUM_SHARE = 0.31  # of the mean ratio of the putamen beside it: terminals passing through
 
 # Non-specific uptake relative to grey matter.
@@ -72,28 +76,45 @@ def draw_person(random: np.random.Generator) -> Person:
 
 
 def draw_uptake(
-    person: Person, degeneration: Degeneration, random: np.random.Generator, extrastriatal_loss: bool = True
+    person: Person,
+    degeneration: Degeneration,
+    random: np.random.Generator,
+    extrastriatal_loss: bool = True,
+    traits: Traits = HEADS["colin27"],
 ) -> Uptake:
-    """Random concentrations of one person; `extrastriatal_loss=False` confines the disease to the striatum."""
+    """Random concentrations of one person, without the foci of a lesion.
+
+    The same draws are taken whatever the degeneration, so that a person can be had with and without it.
+
+    Args:
+        person: age, sex, medication.
+        degeneration: what is left of each part.
+        random: source of all draws.
+        extrastriatal_loss: False confines the disease to the striatum.
+        traits: of the head, for the uptake of white matter, scalp and skull.
+    """
     ratio = {
         **_striatal_ratios(person, degeneration, random),
         **_extrastriatal_ratios(person, degeneration, random, extrastriatal_loss),
     }
     concentration = np.zeros(len(Region))
     for region, value in NONSPECIFIC.items():
-        concentration[region] = value * random.normal(1, 0.02)
-    concentration[Region.WHITE_MATTER] = random.uniform(0.80, 1.0)
+        concentration[region] = value * random.normal(1, CORTICAL_SPREAD)
+    concentration[Region.WHITE_MATTER] = random.uniform(*traits.white_matter)
     concentration[Region.CSF] = random.uniform(0.05, 0.35)
-    concentration[Region.SKULL] = random.uniform(0.10, 0.35)
-    concentration[Region.SOFT_TISSUE] = random.uniform(0.15, 0.55)
+    concentration[Region.SKULL] = random.uniform(*traits.skull)
+    concentration[Region.SOFT_TISSUE] = random.uniform(*traits.scalp)
     for region, value in ratio.items():
         concentration[region] = 1 + value
+    concentration[Region.INSULA] += random.normal(0, CORTICAL_SPREAD)
     return Uptake(concentration, {region.name.lower(): float(value) for region, value in ratio.items()})
 
 
 def _striatal_ratios(person, degeneration, random):
     common = (1 + STRIATAL_AGE_SLOPE * (person.age - REFERENCE_AGE)) * (WOMEN_FACTOR if person.sex == "F" else 1)
-    common *= float(np.clip(random.normal(1, 0.13), 0.7, 1.35)) * (random.uniform(1.05, 1.15) if person.ssri else 1)
+    common *= float(np.clip(random.normal(1, COMMON_SPREAD), 0.72, 1.32)) * (
+        1 + person.ssri * random.uniform(0.05, 0.15)
+    )
     ratio = {}
     for part, value in STRIATAL_RATIO.items():
         of_part = common * value * random.normal(1, 0.04)
@@ -112,6 +133,6 @@ def _extrastriatal_ratios(person, degeneration, random, extrastriatal_loss):
     ratio = {}
     for region, (value, loss) in EXTRASTRIATAL_RATIO.items():
         serotonin = region in (Region.THALAMUS, Region.MIDBRAIN, Region.PONS)
-        blocked = random.uniform(0.3, 0.55) if person.ssri and serotonin else 0.0
+        blocked = random.uniform(0.3, 0.55) * (person.ssri and serotonin)
         ratio[region] = value * age * max(random.normal(1, 0.15), 0.3) * (1 - loss * stage) * (1 - blocked)
     return ratio
