@@ -19,7 +19,8 @@ COUNT = 160
 
 def record_of(place):
     """A made-up scan: 5 % lost per decade, women 8 % higher, reduced ones half of it, attenuation costs a fifth."""
-    label, correction = ("normal", "reduced")[place // 4 % 2], ("none", "none", "chang", "map")[place % 4]
+    label = ("normal", "reduced")[place // 5 % 2]
+    correction = ("none", "none", "chang", "map", "both")[place % 5]
     random = np.random.default_rng(place)
     age, woman = float(random.uniform(45, 85)), bool(random.integers(2))
     sbr = 2 * (1 - 0.05 * (age - 65) / 10 + 0.08 * woman) * (1 if label == "normal" else 0.5)
@@ -58,12 +59,12 @@ def test_age_and_sex_are_found_again(figures):
 
 def test_quotients_shares_and_correlations(figures):
     assert figures["reduced_over_normal_putamen"].value == pytest.approx(0.5, rel=0.05)
-    assert figures["map_over_none_putamen"].value == pytest.approx(1.25, rel=0.05)
+    assert figures["both_over_none_putamen"].value == pytest.approx(1.25, rel=0.05)
     assert figures["chang_gain_putamen"].value == pytest.approx(1.2)
     assert figures["auc_putamen"].value == 1
     assert figures["correlation_insula"].value == pytest.approx(1)
     assert figures["recovery"].value == 50
-    assert figures["recovery"].count == COUNT / 4
+    assert figures["recovery"].count == COUNT * 3 / 10
     assert figures["ratio_normal_none"].value == 1.5
     assert "ratio_reduced_none" not in figures  # none of them has one
 
@@ -99,7 +100,7 @@ def test_every_published_figure_has_one_of_the_simulator(figures):
 
 @pytest.fixture(scope="module")
 def scan():
-    return literature.simulate_scan(9, literature.Settings(families=("osem_ac",), label="normal"))
+    return literature.simulate_scan(103, literature.settings_of(103, "map", "normal"))
 
 
 def test_a_real_scan_is_measured(monkeypatch, scan):
@@ -107,19 +108,21 @@ def test_a_real_scan_is_measured(monkeypatch, scan):
     monkeypatch.setattr(literature, "simulate_scan", lambda seed, settings: asked.append((seed, settings)) or scan)
     record = literature.measure_scan(103, first=100)
     assert asked[0][0] == 103
-    assert (asked[0][1].families, asked[0][1].label) == (("osem_ac", "osem_ac_rr"), "normal")
+    settings = asked[0][1]
+    assert (settings.families, settings.subtype) == (("osem_ac", "osem_ac_rr"), "normal")
+    assert settings.scatter_corrected is False
     assert (record["label"], record["correction"], record["age"]) == ("normal", "map", scan.person.age)
     assert 1.5 < record["sbr_putamen"] < 6
-    assert 30 < record["recovery"] < 65
+    assert 30 < record["recovery"] < 75
     assert record["uptake_anterior_putamen"] > record["uptake_insula"] > record["uptake_pons"] > 0.8
     assert 0 <= record["asymmetry_putamen"] < 40
     assert "chang_gain" not in record
     assert 1.0 < literature.measure_scan(100, first=100)["chang_gain"] < 1.6
-    assert literature.measure_scan(104, first=100)["label"] == "reduced"
+    assert literature.measure_scan(105, first=100)["label"] == "reduced"
 
 
 def test_the_true_ratio_is_weighted_with_volume(scan, monkeypatch):
-    weights = {"colin27": [6340, 6820], "icbm152": [7331, 6988]}[scan.anatomy]
+    weights = {"colin27": [6340, 6820], "icbm152": [7331, 6988]}[scan.anatomy.split("_")[0]]
     ratios = dict.fromkeys(scan.uptake.specific_ratio, 0.0)
     only_caudates = {**ratios, "caudate_l": 1.0, "caudate_r": 1.0}
     monkeypatch.setitem(scan.uptake.__dict__, "specific_ratio", only_caudates)
@@ -174,7 +177,7 @@ def test_the_command_writes_the_table(tmp_path, monkeypatch, capsys):
         rows = list(csv.DictReader(stream))
     (recovery,) = [row for row in rows if row["quantity"].startswith("measured SBR over true")]
     assert (float(recovery["simulated"]), float(recovery["published_low"])) == (50, 45.6)
-    assert (recovery["n"], recovery["agreement"]) == ("10", "yes")
+    assert (recovery["n"], recovery["agreement"]) == ("12", "yes")
     page = (tmp_path / "simulated_against_published.md").read_text()
     assert "`python -m DaTscanAILib literature --count 40 --seed 7 --output DIR`" in page
     assert page.count("| yes |") + page.count("| within its error |") + page.count("| no |") == len(rows)

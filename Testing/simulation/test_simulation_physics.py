@@ -160,8 +160,8 @@ def test_cameras_stay_within_the_stated_limits():
     for name, low, high in (
         ("pixel", 3.0, 4.5),
         ("radius", 130, 180),
-        ("counts", 0.7e6, 4.5e6),
-        ("attenuation", 0.011, 0.015),
+        ("counts", 0.7e6, 5.0e6),
+        ("attenuation", 0.0105, 0.0135),
         ("views", 60, 128),
         ("butterworth_cutoff", 0.030, 0.046),
     ):

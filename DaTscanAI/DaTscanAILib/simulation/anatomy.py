@@ -82,19 +82,19 @@ class Traits:
 HEADS = {
     "colin27": Traits("colin27"),
     "icbm152": Traits("icbm152"),
-    "colin27_broad": Traits("colin27", 3.0, breadth=1.09, height=0.98, white_matter=(0.70, 0.90)),
-    "icbm152_broad": Traits("icbm152", 3.5, breadth=1.06, scalp=(0.40, 1.0), nuclei=0.98),
-    "colin27_long": Traits("colin27", 3.5, breadth=0.95, ventricles=0.8, white_matter=(0.75, 1.0)),
-    "icbm152_long": Traits("icbm152", 3.0, breadth=0.94, height=1.03, skull=(0.20, 0.70)),
-    "colin27_pale": Traits("colin27", 3.0, white_matter=(0.50, 0.70), nuclei=1.03),
-    "icbm152_pale": Traits("icbm152", 4.0, white_matter=(0.55, 0.80), ventricles=1.0, height=0.97),
-    "colin27_wide_ventricles": Traits("colin27", 3.5, ventricles=2.0, nuclei=0.97, white_matter=(0.75, 0.95)),
-    "icbm152_wide_ventricles": Traits("icbm152", 3.5, ventricles=2.5, nuclei=0.96, scalp=(0.15, 0.8)),
+    "colin27_broad": Traits("colin27", 2.5, breadth=1.09, height=0.98, white_matter=(0.70, 0.90)),
+    "icbm152_broad": Traits("icbm152", 3.0, breadth=1.06, scalp=(0.40, 1.0), nuclei=0.98),
+    "colin27_long": Traits("colin27", 2.5, breadth=0.95, ventricles=0.8, white_matter=(0.75, 1.0)),
+    "icbm152_long": Traits("icbm152", 2.5, breadth=0.94, height=1.03, skull=(0.20, 0.70)),
+    "colin27_pale": Traits("colin27", 2.5, white_matter=(0.50, 0.70), nuclei=1.03),
+    "icbm152_pale": Traits("icbm152", 3.0, white_matter=(0.55, 0.80), ventricles=1.0, height=0.97),
+    "colin27_wide_ventricles": Traits("colin27", 2.5, ventricles=2.0, nuclei=0.97, white_matter=(0.75, 0.95)),
+    "icbm152_wide_ventricles": Traits("icbm152", 2.5, ventricles=2.5, nuclei=0.96, scalp=(0.15, 0.8)),
     "colin27_apart": Traits(
-        "colin27", 4.5, breadth=1.05, white_matter=(0.60, 0.90), scalp=(0.25, 0.90), ventricles=1.0, nuclei=0.97
+        "colin27", 3.5, breadth=1.05, white_matter=(0.60, 0.90), scalp=(0.25, 0.90), ventricles=1.0, nuclei=0.97
     ),
     "icbm152_apart": Traits(
-        "icbm152", 4.5, breadth=0.97, white_matter=(0.65, 1.0), skull=(0.15, 0.60), ventricles=1.5, nuclei=0.97
+        "icbm152", 3.5, breadth=0.97, white_matter=(0.65, 1.0), skull=(0.15, 0.60), ventricles=1.5, nuclei=0.97
     ),
 }
 ANATOMIES = tuple(HEADS)

@@ -12,7 +12,7 @@ from scipy import ndimage
 from ..mni.geometry import resample, scaling_and_translation
 from .pose import MIDDLE, Pose, rotation
 
-FIELDS = ("usual", "wide")
+FIELDS = ("usual", "wide", "camera")
 SHORTEST, LONGEST = 108.0, 630.0  # mm along the body, as in routine scans (DaT-Park)
 WIDEST = 630.0  # mm across
 _LONGEST_BODY = 260.0  # mm of neck, shoulders and chest that a detector can see below the head
@@ -65,10 +65,14 @@ def draw_field(pose: Pose, pixel: float, matrix: int, random: np.random.Generato
         pixel: mm of the camera's image.
         matrix: its pixels across.
         random: source of all draws.
-        kind: `usual`, as routine scans mix them; `wide`, long and wide ones only, all turned, far off the middle.
+        kind: `usual`, as routine scans mix them; `wide`, long and wide ones only, all turned, far off the middle;
+            `camera`, the camera's own matrix with what was recorded, nothing added.
     """
     wide = kind == "wide"
     bottom, top, length = _axial(pose, random, wide)
+    if kind == "camera":
+        nowhere = (0.0, 0.0, 0.0)
+        return Field(bottom, top, 0.0, 0.0, 0.0, pixel * matrix, nowhere[:2], nowhere, 0.0, None, pixel)
     room = max(length - (top - bottom), 0)
     above = room * random.uniform(0, 0.4)
     body = random.uniform(0, _LONGEST_BODY)

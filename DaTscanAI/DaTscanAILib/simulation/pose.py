@@ -6,7 +6,7 @@ import numpy as np
 
 from .anatomy import HEADS, Traits
 
-POSES = ("usual", "wide")
+POSES = ("usual", "wide", "moderate")
 MIDDLE = np.array((0.0, -18.0, 8.0))  # MNI mm, about the middle of the brain
 LARGEST_PITCH, LARGEST_ROLL, LARGEST_YAW = 35.0, 15.0, 30.0  # degrees
 LARGEST_SHIFT = 25.0  # mm from the axis of rotation, in each direction
@@ -55,7 +55,8 @@ def draw_pose(
         age: years; brains shrink inside the skull, ventricles open, nuclei shrink.
         random: source of the draws that belong to the person.
         variation: factor on the spread of size, shape and deformation.
-        kind: `usual`, most turns moderate and a fifth wild; `wide`, all wild (pitch to 35, yaw to 30, roll to 15).
+        kind: `usual`, most turns moderate and a fifth wild; `wide`, all wild (pitch to 35, yaw to 30, roll to 15);
+            `moderate`, none wild.
         traits: of the head.
         placement: source of the draws that belong to the examination; by default the person's.
     """
@@ -77,7 +78,7 @@ def draw_pose(
 def _draw_placement(random, kind):
     """Rotation and the place of the brain's middle in mm from the axis of rotation."""
     largest = np.array((LARGEST_PITCH, LARGEST_ROLL, LARGEST_YAW))
-    if kind == "wide" or random.random() < _WILD_SHARE:
+    if kind == "wide" or (kind == "usual" and random.random() < _WILD_SHARE):
         angles, spread = random.uniform(-largest, largest), LARGEST_SHIFT
     else:
         angles, spread = np.clip(random.normal(0, (10, 4, 4)), -largest, largest), 15.0

@@ -156,11 +156,11 @@ PUBLISHED = (
     ),
     Published(
         "Recovery",
-        "measured SBR over true, %, true outlines of caudate and putamen, normal scans, attenuation corrected",
+        "measured SBR over true, %, outlines of caudate and putamen, normal scans, attenuation corrected",
         "recovery",
         "phantom study PMC6038970, true ratios 3 to 8",
         limits=(45.6, 59.2),
-        remark="phantoms have no extrastriatal binding and no anatomical variety",
+        remark="in the true outlines, as phantoms are measured; they have no extrastriatal binding",
     ),
     Published(
         "Recovery",

@@ -21,6 +21,7 @@ from ..quantification.scaling import normalize
 from ..reading.scan import Scan
 from ..registration.affine import register
 from ..registration.landmarks import landmark_error
+from .disease import TYPICAL_SHARES, draw_subtype
 from .simulator import Settings, simulate_scan
 
 HEIGHTS = (0.0, 2.0, 4.0, 6.0, 8.0)  # mm MNI z, middles of the slabs
@@ -103,8 +104,9 @@ def make_specimen(seed: int, true_affine: bool = False) -> Specimen:
 
 
 def settings_of(seed: int) -> Settings:
-    """Normal for even seeds, reduced for odd ones."""
-    return Settings(label=("normal", "reduced")[seed % 2])
+    """Normal for even seeds, reduced for odd ones, with the clinic's shares of subtypes and no atypical patterns."""
+    label = ("normal", "reduced")[seed % 2]
+    return Settings(label=label, subtype=draw_subtype(label, np.random.default_rng(seed), TYPICAL_SHARES))
 
 
 def _votes(ensemble, specimens):

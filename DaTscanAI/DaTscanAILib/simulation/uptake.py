@@ -16,7 +16,7 @@ from .disease import Degeneration
 REFERENCE_AGE = 65.0  # years
 
 # Specific ratio at the reference age (man, unmedicated), and its share lost at full disease (progression >= 1).
-STRIATAL_RATIO = {"caudate": 6.0, "anterior_putamen": 5.2, "posterior_putamen": 4.6, "accumbens": 4.3}
+STRIATAL_RATIO = {"caudate": 5.9, "anterior_putamen": 5.25, "posterior_putamen": 4.95, "accumbens": 4.3}
 EXTRASTRIATAL_RATIO = {
     Region.THALAMUS: (0.60, 0.12),
     Region.MIDBRAIN: (0.45, 0.30),
@@ -29,7 +29,7 @@ EXTRASTRIATAL_RATIO = {
     Region.TEMPORAL_POLE: (0.05, 0.25),
 }
 CORTICAL_SPREAD = 0.05  # of non-specific uptake between persons, each lobe for itself
-COMMON_SPREAD = 0.11  # of striatal binding between persons of the same age and sex
+COMMON_SPREAD = 0.08  # of striatal binding between persons of the same age and sex
 
 PALLIDUM_SHARE = 0.31  # of the mean ratio of the putamen beside it: terminals passing through
 
