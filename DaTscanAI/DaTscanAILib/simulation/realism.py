@@ -25,7 +25,8 @@ from .disease import TYPICAL_SHARES, draw_subtype
 from .simulator import Settings, simulate_scan
 
 HEIGHTS = (0.0, 2.0, 4.0, 6.0, 8.0)  # mm MNI z, middles of the slabs
-JUDGE, GOAL = "acc", 0.97  # the ensemble made for the highest accuracy, and what it must reach
+# The ensemble made for unseen cameras, as five of the six families are to it, and what it must reach.
+JUDGE, GOAL = "robust", 0.98
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +136,7 @@ def summarize(facts: list[dict], votes: dict[str, np.ndarray]) -> dict:
         name: _wrong(facts, (answer != truth)[:, HEIGHTS.index(best[name]["height_mm"])])
         for name, answer in answers.items()
     }
-    differ = (answers["sens"] != answers["spec"])[:, HEIGHTS.index(best["acc"]["height_mm"])]
+    differ = (answers["sens"] != answers["spec"])[:, HEIGHTS.index(best[JUDGE]["height_mm"])]
     return {
         "table": table,
         "best": best,
