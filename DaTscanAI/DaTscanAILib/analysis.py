@@ -10,7 +10,8 @@ from .base.errors import DaTscanError
 from .base.software import software_versions
 from .base.stopwatch import Stopwatch
 from .base.version import RESEARCH_USE
-from .classification.answer import Classification, Classifier
+from .classification.answer import Classification, Classifier, describe_classification
+from .classification.grades import describe_grades
 from .classification.model_folder import find_model
 from .classification.torch_problems import gpu_problem, torch_problem
 from .explanation.lower_putamen import explain
@@ -99,8 +100,9 @@ class Analyzer:
         normalized, quantification = run.normalized, run.quantification
         with run.clock("classification"):
             scan_left = ipsilateral_left(normalized.voxels, quantification.mirrored)
-            classification = self._classify(scan_left, run.result["warnings"])
-        run.result["classification"] = self._describe_classification(classification)
+            classification = self._classify(scan_left, quantification, run.result["warnings"])
+        run.result["classification"] = describe_classification(classification, self.model)
+        run.result["quantification"]["grades"] = describe_grades(classification.grades) or None
         rule = self.model.rule
         says_reduced = classification.probability_reduced >= rule.threshold
         run.result["explanation"] = explain(
@@ -114,30 +116,17 @@ class Analyzer:
             )
         return run.finished(None, ipsilateral_left(classification.relevance, quantification.mirrored))
 
-    def _classify(self, voxels, warnings) -> Classification:
+    def _classify(self, voxels, quantification, warnings) -> Classification:
         """The answer; where the GPU fails, the CPU's, with a warning."""
         try:
-            return self.classifier.classify(voxels)
+            return self.classifier.classify(voxels, quantification)
         except RuntimeError as error:  # CUDA's errors, out of memory among them, are of this type
             problem = gpu_problem(error)
             if problem is None:
                 raise
         warnings.append(problem)
         self.classifier = Classifier(self.model, "cpu")
-        return self.classifier.classify(voxels)
-
-    def _describe_classification(self, classification: Classification) -> dict:
-        return {
-            "label": classification.label,
-            "probability_reduced": classification.probability_reduced,
-            "logit_difference": classification.logit_difference,
-            "votes_for_reduced": classification.votes,
-            "members": classification.members,
-            "model": self.model.name,
-            "model_version": self.model.version,
-            "trained_on": self.model.trained_on,
-            "device": classification.device,
-        }
+        return self.classifier.classify(voxels, quantification)
 
 
 def measure(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from DaTscanAILib.classification.answer import Classifier
-from DaTscanAILib.classification.answer_rule import AnswerRule
+from DaTscanAILib.classification.answer_rule import AnswerRule, votes_needed
 from DaTscanAILib.classification.model_folder import write_model
 from DaTscanAILib.classification.networks import build_network
 from DaTscanAILib.classification.preprocessing import Preprocessing
@@ -58,6 +58,21 @@ def test_votes_that_disagree_are_doubt(answer_of, sensitive, specific, label):
     """Two of five members say "reduced" for the sensitive vote, four for the specific one (Budenkotte 2024)."""
     members = [(4.0, 1 if k < sensitive else -1, 1 if k < specific else -1) for k in range(5)]
     assert answer_of(members).label == label
+
+
+@pytest.mark.parametrize("members", [1, 2, 3, 5, 7])
+def test_a_clear_scan_is_certain_whatever_the_number_of_members(answer_of, members):
+    """With votes fixed at two and four, three members called every clearly reduced scan uncertain."""
+    sensitive, specific = votes_needed(members)
+    given = {"sensitive_votes": sensitive, "specific_votes": specific}
+    assert answer_of([(4.0, 3.0, 3.0)] * members, **given).label == "reduced"
+    assert answer_of([(-4.0, -3.0, -3.0)] * members, **given).label == "normal"
+    # Heads that all disagree are doubt for every number, one member included.
+    assert answer_of([(4.0, 3.0, -3.0)] * members, **given).label == "uncertain"
+
+
+def test_five_members_vote_as_published():
+    assert votes_needed(5) == (2, 4)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,17 @@ import json
 
 import numpy as np
 
+from DaTscanAILib.classification.grades import REGIONS
 from DaTscanAILib.mni.atlas import GRID_SHAPE, load_atlas
+
+LOSSES = tuple(f"loss_{region}" for region in REGIONS)
 
 
 def write_prepared_cohort(folder, count, seed=0):
     """A manifest with the cache that `prepare_cases` would make of its scans; the scans themselves are empty files.
 
-    Even numbers are normal (striatal level 5), odd ones reduced (left putamen, the lower one, at 1.5).
+    Even numbers are normal (striatal level 5), odd ones reduced (left putamen, the lower one, at 1.5). The manifest
+    states their origin and the regional losses.
 
     Returns:
         (manifest, cache folder)
@@ -33,9 +37,11 @@ def write_prepared_cohort(folder, count, seed=0):
             "accepted": True,
         }
         (cache / f"{name}.json").write_text(json.dumps(facts))
-        rows.append({"case": name, "scan": f"{name}.nii.gz", "label": label})
+        lost = {"loss_putamen_anterior_left", "loss_putamen_posterior_left"} if label == "reduced" else set()
+        losses = {column: 0.85 if column in lost else 0.0 for column in LOSSES}
+        rows.append({"case": name, "scan": f"{name}.nii.gz", "label": label, "origin": "simulated", **losses})
     with (folder / "manifest.csv").open("w", newline="") as file:
-        table = csv.DictWriter(file, ["case", "scan", "label"])
+        table = csv.DictWriter(file, ["case", "scan", "label", "origin", *LOSSES])
         table.writeheader()
         table.writerows(rows)
     return folder / "manifest.csv", cache

@@ -15,10 +15,10 @@ from DaTscanAILib.classification.networks import build_network
 from DaTscanAILib.classification.preprocessing import Preprocessing
 from DaTscanAILib.cli import main as cli
 from DaTscanAILib.training.adapting import LEAST_TO_CALIBRATE, frozen_features, plan_to_adapt, rule_of_adapted
-from DaTscanAILib.training.engine import head_losses, validation_loss
+from DaTscanAILib.training.engine import average_taken, head_losses, validation_loss
 from DaTscanAILib.training.input_sets import ImageSet
 from DaTscanAILib.training.plans import PLANS
-from DaTscanAILib.training.train import train
+from DaTscanAILib.training.train import member_sets, train
 
 HEADS = {"balanced": (0, 1), "sensitive": (2, 3), "specific": (4, 5)}
 
@@ -75,11 +75,13 @@ def test_dense_layers_learn_first_and_then_all(start_model, adapted):
 def test_the_better_stage_is_kept(adapted):
     model, output, plan, _ = adapted
     inputs = output / "work" / "inputs"
-    names = json.loads((inputs / "validation.json").read_text())["names"]
+    names = json.loads((inputs / "training.json").read_text())["names"]
     labels = np.array([int(name[-1]) % 2 for name in names])  # odd numbers are reduced
-    images = ImageSet(np.load(inputs / "validation.npy"), labels)
+    images = ImageSet(np.load(inputs / "training.npy"), labels, scans=np.arange(len(labels)), averaged=True)
     (network,) = model.load_networks()
-    loss = validation_loss(network, images, plan, head_losses(plan, "cpu"), "cpu")
+    with average_taken(network, True):
+        validation = member_sets(images, plan, 0).validation
+        loss = validation_loss(network, validation, plan, head_losses(plan, "cpu"), "cpu")
     assert loss == pytest.approx(min(states(output, stage)[1] for stage in ("top", "all")), rel=1e-4)
 
 
@@ -88,7 +90,12 @@ def test_few_scans_leave_the_calibration_as_it_was(start_model, adapted):
     fitted = AnswerRule(slope=9.0)
     enough = np.arange(2 * LEAST_TO_CALIBRATE) % 2
     assert rule_of_adapted(start_model, fitted, enough) is fitted
-    assert rule_of_adapted(start_model, fitted, enough[:-1]) is start_model.rule
+    assert rule_of_adapted(start_model, fitted, enough[:-1]) == start_model.rule
+
+
+def test_other_networks_do_not_keep_the_distance_of_their_start(start_model):
+    few = rule_of_adapted(replace(start_model, rule=replace(start_model.rule, unlike_cut=1.5)), AnswerRule(), [0, 1])
+    assert few == start_model.rule
 
 
 def test_the_model_says_both_what_it_came_from_and_what_it_was_adapted_to(adapted):

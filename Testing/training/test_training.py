@@ -11,16 +11,26 @@ from training_factory import prepared_volume, write_prepared_cohort
 
 from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.classification.answer import Classifier
+from DaTscanAILib.classification.evidence import read_evidence
+from DaTscanAILib.classification.grades import REGIONS
 from DaTscanAILib.classification.model_folder import find_model
+from DaTscanAILib.evaluation.metrics import fit_platt
 from DaTscanAILib.mni.atlas import load_atlas
-from DaTscanAILib.reading.inputs import collect_cases
+from DaTscanAILib.reading.inputs import Case, collect_cases
 from DaTscanAILib.training import engine
-from DaTscanAILib.training.augmentation import scan_augmentation, smooth_to
+from DaTscanAILib.training.augmentation import augment, smooth_to
+from DaTscanAILib.training.calibration import probability_rule
+from DaTscanAILib.training.grade_calibration import fit_region
+from DaTscanAILib.training.input_sets import ImageSet
+from DaTscanAILib.training.origin import describe_origins, origin_of
 from DaTscanAILib.training.plans import PLANS
-from DaTscanAILib.training.preparation import prepare_cases
-from DaTscanAILib.training.train import best_members, split, train
+from DaTscanAILib.training.preparation import Prepared, prepare_cases
+from DaTscanAILib.training.targets import ordinal_loss, reduced_from, regional_losses
+from DaTscanAILib.training.train import best_members, member_sets, split, train
 
-PLAN = replace(PLANS["compact"], members=2, spares=0, epochs=2, copies=2, batch_size=4)
+PLAN = replace(
+    PLANS["compact-regional"], members=2, spares=0, epochs=2, copies=2, batch_size=4, calibration_share=0.25
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +64,7 @@ def test_the_model_answers_on_scans_that_it_has_not_seen(trained):
 
 
 def test_the_model_says_what_it_was_trained_on(trained):
-    assert trained.trained_on == "Trained on 11 normal and 11 reduced simulated scans; no patient was involved."
+    assert trained.trained_on == "Trained on 9 normal and 9 reduced simulated scans; no patient was involved."
 
 
 def test_an_interrupted_training_ends_like_an_undisturbed_one(cohort, trained, tmp_path, monkeypatch):
@@ -92,9 +102,150 @@ def test_a_step_changes_the_sums_of_a_wide_dense_layer_by_little():
     assert change.tolist()[0] == pytest.approx([1.5] * 4, abs=0.01)
 
 
-def test_members_differ(trained):
+def test_members_differ_in_weights_and_in_the_scans_that_they_leave_out(trained):
     first, second = (network.state_dict() for network in trained.load_networks())
     assert not torch.equal(first["1.weight"], second["1.weight"])
+    inputs = ImageSet(np.zeros((20, 1)), np.arange(20) // 10, scans=np.arange(20) // 2)
+    plan = replace(PLAN, validation_share=0.2)
+    parts = [member_sets(inputs, plan, number) for number in range(6)]
+    left_out = [set(inputs.scans[part.validation.rows]) for part in parts]
+    assert set.union(*left_out) == set(range(10))
+    assert left_out[5] == left_out[0]
+    for part, scans in zip(parts, left_out, strict=True):
+        assert scans.isdisjoint(inputs.scans[part.training.rows])
+        assert len(part.validation) == 2 * len(scans) == 4  # both copies of a scan lie in one part
+        assert sorted(inputs.labels[part.validation.rows]) == [0, 0, 1, 1]
+
+
+def test_no_member_sees_the_scans_of_the_calibration(trained):
+    """Platt scaling, band and grades were fitted on the scans that had chosen the epochs."""
+    inputs = trained.folder / "work" / "inputs"
+    names = [set(json.loads((inputs / f"{part}.json").read_text())["names"]) for part in ("training", "calibration")]
+    assert [len(part) for part in names] == [18, 6]
+    assert not names[0] & names[1]
+
+
+def test_training_reads_voxels_of_4_mm_and_the_model_the_whole_scan(trained):
+    """The network's first layer has no weights: its averages are on disk, an eighth of the scan."""
+    inputs = np.load(trained.folder / "work" / "inputs" / "training.npy", mmap_mode="r")
+    assert inputs.shape == (36, 36, 45, 36)
+    network = trained.load_networks()[0]
+    scan = torch.rand(1, 1, 71, 90, 72)
+    whole = network(scan)
+    averaged = network[0](scan)
+    with engine.average_taken(network, True):
+        torch.testing.assert_close(network(averaged), whole)
+    torch.testing.assert_close(network(scan), whole)
+
+
+def test_votes_follow_the_number_of_members(trained):
+    """They were two and four whatever the number: four of two members is never reached."""
+    assert (trained.rule.sensitive_votes, trained.rule.specific_votes) == (1, 2)
+
+
+def test_six_scans_are_too_few_for_grades(trained):
+    assert trained.rule.regions is None
+    assert trained.rule.sbr is None
+
+
+def synthetic_calibration(count=400, seed=0):
+    """`(logits, images)`: five members whose outputs are the scan's losses with noise; two copies of each scan."""
+    random = np.random.default_rng(seed)
+    losses = np.where(random.random((count, 6)) < 0.5, 0.0, random.uniform(0, 1, (count, 6))) * (
+        random.random((count, 1)) < 0.6
+    )
+    labels = (losses >= [reduced_from(region) for region in REGIONS]).any(axis=1).astype(int)
+    labels, losses = np.repeat(labels, 2), np.repeat(losses, 2, axis=0).astype(np.float32)
+    logits = np.zeros((2 * count, 5, 12))
+    worst = losses.max(axis=1, keepdims=True)
+    for output, sign in enumerate((-1, 1) * 3):
+        logits[:, :, output] = sign * (8 * worst - 3.2) + random.normal(0, 1, (2 * count, 5))
+    logits[:, :, 6:] = (8 * losses - 4)[:, None] + random.normal(0, 0.5, (2 * count, 5, 6))
+    return logits, ImageSet(None, labels, losses, np.repeat(np.arange(count), 2))
+
+
+def test_the_rule_of_known_scores():
+    """Grades, evidence and band are those that made the scores."""
+    logits, images = synthetic_calibration()
+    plan = replace(PLAN, doubt_share=0.05)
+    weights = np.full(len(images), 0.5)
+    rule = probability_rule(logits, images, plan, weights)
+    for number, region in enumerate(REGIONS):
+        assert rule.regions[region].output == 6 + number
+        assert rule.regions[region].cuts == pytest.approx(8 * np.array([0.2, 0.4, 0.6, 0.8]) - 4, abs=0.35)
+    evidence = [read_evidence(one, rule) for one in logits]
+    answered = np.array([one.probability > 0.5 for one in evidence])
+    assert (answered == (images.labels == 1)).mean() > 0.97
+    probability = np.array([one.probability for one in evidence])
+    inside = (probability > rule.doubt[0]) & (probability < rule.doubt[1])
+    assert rule.doubt[0] + rule.doubt[1] == pytest.approx(1)
+    assert 0.01 < inside.mean() <= 0.05 or rule.doubt == (0.1, 0.9)
+
+
+def test_losses_turn_with_a_mirrored_scan():
+    other = {f"loss_{region}": str(number / 10) for number, region in enumerate(REGIONS)}
+    case = Case("one", None, other=other)
+    as_stated, turned = (regional_losses(Prepared(case, None, {"mirrored": mirrored})) for mirrored in (False, True))
+    np.testing.assert_allclose(as_stated, np.arange(6) / 10)
+    np.testing.assert_allclose(turned, np.array([1, 0, 3, 2, 5, 4]) / 10)
+    unknown = regional_losses(Prepared(Case("two", None), None, {"mirrored": False}))
+    assert np.isnan(unknown).all()
+
+
+def test_regions_of_unknown_loss_do_not_count():
+    scores = torch.tensor([[4.0, -4.0, 0.0]], requires_grad=True)
+    ordinal_loss(scores, torch.tensor([[0.9, 0.0, float("nan")]])).backward()
+    assert scores.grad[0, 2] == 0
+    right, wrong = (float(ordinal_loss(torch.tensor([[s]]), torch.tensor([[0.9]]))) for s in (4.0, -4.0))
+    assert right < 0.2 < 3 < wrong
+
+
+def test_the_cuts_of_a_score_are_found_again():
+    """Proportional odds of known slope and cuts, seen through 4000 scans."""
+    random = np.random.default_rng(0)
+    score = random.uniform(-5, 5, 4000)
+    noise = random.logistic(size=4000) / 2.0
+    place = np.searchsorted([-2.5, -0.5, 0.7, 2.0], score + noise)
+    rule = fit_region(7, score, np.array([0.1, 0.3, 0.5, 0.7, 0.9])[place], np.ones(4000), reduced_from=0.5)
+    assert rule.reduced_cut == pytest.approx(0.1, abs=0.12)  # between the second and the third
+    assert rule.output == 7
+    assert rule.slope == pytest.approx(2.0, rel=0.08)
+    assert rule.cuts == pytest.approx((-2.5, -0.5, 0.7, 2.0), abs=0.12)
+
+
+@pytest.mark.parametrize(
+    ("stated", "truth", "origin"),
+    [
+        ("simulated", None, "simulated"),
+        ("clinic", {"true_specific_ratio": 6.0}, "clinic"),
+        ("", {"true_specific_ratio": 6.0}, "simulated"),
+        ("", {"origin": "Phantom"}, "phantom"),
+        ("", ["no truth"], "unknown"),
+        ("", None, "unknown"),
+    ],
+)
+def test_the_origin_of_a_scan_is_not_read_off_its_name(tmp_path, stated, truth, origin):
+    """A patient's scan called sim042 was described as simulated."""
+    if truth is not None:
+        (tmp_path / "sim042.json").write_text(json.dumps(truth))
+    case = Case("sim042", tmp_path / "sim042.nii.gz", other={"origin": stated} if stated else {})
+    assert origin_of(case) == origin
+    described = describe_origins([case])
+    assert ("no patient was involved" in described) == (origin == "simulated")
+
+
+def test_mixed_origins_are_counted():
+    cases = [Case("a", None, other={"origin": kind}) for kind in ("simulated", "simulated", "clinic")]
+    assert describe_origins(cases) == "scans of mixed origin (1 clinic, 2 simulated)"
+
+
+def test_copies_of_a_scan_count_as_one_in_the_calibration():
+    random = np.random.default_rng(3)
+    labels = random.integers(0, 2, 40)
+    difference = 2.0 * labels - 1 + random.normal(0, 2, 40)
+    once = fit_platt(difference, labels)
+    twice = fit_platt(np.repeat(difference, 2), np.repeat(labels, 2), np.full(80, 0.5))
+    assert twice == pytest.approx(once, rel=1e-4)
 
 
 def test_the_members_that_learned_least_are_the_spare_ones(tmp_path):
@@ -127,10 +278,8 @@ def test_too_few_scans_of_a_class_are_refused(tmp_path):
 
 def test_augmentation_depends_on_its_seed_alone_and_keeps_the_reference_level():
     atlas = load_atlas()
-    volume = torch.from_numpy(prepared_volume("normal", np.random.default_rng(1)).astype(np.float32))[None]
-    first, second, other = (
-        np.asarray(scan_augmentation(atlas.reference).set_random_state(seed)(volume)[0]) for seed in (1, 1, 2)
-    )
+    volume = prepared_volume("normal", np.random.default_rng(1)).astype(np.float32)
+    first, second, other = (augment(volume, atlas.reference, np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, second)
     assert np.abs(first - other).mean() > 0.01
     for image in (first, other):  # the gain changes by 10 % at most

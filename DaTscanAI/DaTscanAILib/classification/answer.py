@@ -1,12 +1,19 @@
-"""Normal, reduced or uncertain: the network's answer, its probability, its doubt, and the map that explains it."""
+"""Normal, reduced or uncertain: the networks' answer, its probability, its doubt, and the map that explains it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..base.errors import DaTscanError
 from ..mni.atlas import load_atlas
+from ..quantification.mirroring import mirror
+from ..quantification.sbr import Quantification
+from .atypical import atypical_patterns
+from .doubt import Doubt, doubts
+from .evidence import contrast_of, read_evidence, swapped_outputs
+from .grades import other_side
 from .model_folder import Model, find_model
+from .orientation import mirrored_weight
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -18,11 +25,17 @@ class Classification:
     Attributes:
         label: `normal`, `reduced` or `uncertain`.
         probability_reduced: calibrated on the data that the model card names.
-        logit_difference: mean over the members, reduced minus normal.
+        logit_difference: mean over the members, reduced minus normal, of the scan as a whole.
         votes: members for "reduced" by head, for example `{"balanced": 5, "sensitive": 5, "specific": 4}`.
         members: how many vote.
         relevance: float32 `(91, 109, 91)`, lower putamen left like the input; positive argues for "reduced".
         device: where it was computed.
+        basis: `overall`, or the region (patient's side) on which probability and relevance rest.
+        grades: probabilities of the five grades by region, patient's sides; empty for a model without regions.
+        atypical: sentences on patterns that Parkinson's disease does not make.
+        doubt: why the answer is uncertain; empty for a certain one.
+        mirrored_weight: share of the mirrored scan in the answer, 0 to one half.
+        distance: from the training scans, about 1 for one like them; None for a model that does not know it.
     """
 
     label: str
@@ -32,6 +45,33 @@ class Classification:
     members: int
     relevance: np.ndarray
     device: str
+    basis: str = "overall"
+    grades: dict[str, np.ndarray] = field(default_factory=dict)
+    atypical: tuple[str, ...] = ()
+    doubt: tuple[Doubt, ...] = ()
+    mirrored_weight: float = 0.0
+    distance: float | None = None
+
+
+def describe_classification(classification: Classification, model: Model) -> dict:
+    """The part `classification` of `result.json`."""
+    return {
+        "label": classification.label,
+        "probability_reduced": classification.probability_reduced,
+        "logit_difference": classification.logit_difference,
+        "basis": classification.basis,
+        "votes_for_reduced": classification.votes,
+        "members": classification.members,
+        "atypical": list(classification.atypical),
+        "doubt": [doubt.sentence for doubt in classification.doubt],
+        "doubt_sources": [doubt.source for doubt in classification.doubt],
+        "mirrored_weight": classification.mirrored_weight,
+        "distance_from_training": classification.distance,
+        "model": model.name,
+        "model_version": model.version,
+        "trained_on": model.trained_on,
+        "device": classification.device,
+    }
 
 
 def choose_device(device: str = "auto") -> str:
@@ -61,63 +101,98 @@ class Classifier:
     """
 
     def __init__(self, model: Model | None = None, device: str = "auto"):
-        from ..explanation.lrp import RelevancePropagator
-
         self.model = model or find_model()
         self.device = choose_device(device)
         self.atlas = load_atlas()
-        self.heads = self.model.rule.heads or {"balanced": (0, 1)}
-        self._propagators = []
-        for network in self.model.load_networks():
-            outputs = [layer for layer in network if hasattr(layer, "out_features")][-1].out_features
-            contrast = np.zeros(outputs, np.float32)
-            contrast[list(self.heads["balanced"])] = (-1, 1)
-            self._propagators.append(RelevancePropagator(network.to(self.device), contrast))
+        self.networks = [network.to(self.device) for network in self.model.load_networks()]
+        self.outputs = self.networks[0][-1].out_features
+        self.training_features = self.model.load_training_features()
+        self._propagators = {}
 
-    def classify(self, voxels: np.ndarray) -> Classification:
+    def classify(self, voxels: np.ndarray, quantification: Quantification | None = None) -> Classification:
         """Answer and relevance of one scan.
 
         Args:
             voxels: float32 `(91, 109, 91)`, normalized, lower putamen left.
+            quantification: of the scan. Its asymmetry gives the mirrored scan its weight, its SBRs are held against
+                the answer, and its `mirrored` gives sides their names: without it, left is the lower putamen's side.
         """
-        logits, relevance = self._propagate(self.model.network_input(voxels, self.atlas))
-        votes = {
-            name: int((logits[:, reduced] > logits[:, normal]).sum())
-            for name, (normal, reduced) in self.heads.items()
-        }
-        normal, reduced = self.heads["balanced"]
-        difference = float((logits[:, reduced] - logits[:, normal]).mean(dtype=np.float64))
         rule = self.model.rule
-        probability = float(1 / (1 + np.exp(-np.clip(rule.slope * difference + rule.intercept, -500, 500))))
+        images = self._orientations(voxels, quantification)
+        logits, features = self._read(images)
+        evidence = read_evidence(logits, rule)
+        distance = None if self.training_features is None else float(self.training_features.distance(features))
+        sides = other_side if quantification is not None and quantification.mirrored else str
+        evidence_of_patient = _with_sides(evidence, sides)
+        found = doubts(rule, evidence_of_patient, quantification and quantification.sbr, distance, len(self.networks))
+        answer = "reduced" if evidence.probability >= rule.threshold else "normal"
+        grades = evidence_of_patient.grades
         return Classification(
-            self._label(probability, votes),
-            probability,
-            difference,
-            votes,
-            len(logits),
-            self.model.preprocessing.restore(relevance),
-            self.device,
+            label="uncertain" if found else answer,
+            probability_reduced=evidence.probability,
+            logit_difference=evidence.logit_difference,
+            votes=evidence.votes,
+            members=len(self.networks),
+            relevance=self.model.preprocessing.restore(self._relevance(images, evidence.basis)),
+            device=self.device,
+            basis=evidence_of_patient.basis,
+            grades=grades,
+            atypical=tuple(atypical_patterns(grades)) if grades else (),
+            doubt=tuple(found),
+            mirrored_weight=images[1][0] if len(images) > 1 else 0.0,
+            distance=distance,
         )
 
-    def _propagate(self, image):
-        """Logits `(members, outputs)` and the mean relevance of the members."""
+    def _orientations(self, voxels, quantification):
+        """`[(weight, network input), ...]`: the scan, and mirrored where its sides are nearly equal."""
+        weight = 0.0 if quantification is None else mirrored_weight(quantification.asymmetry_percent["putamen"])
+        images = [(1 - weight, self.model.network_input(voxels, self.atlas))]
+        return images + ([(weight, self.model.network_input(mirror(voxels), self.atlas))] if weight else [])
+
+    def _read(self, images):
+        """Logits `(members, outputs)`, the mean of the orientations, and the features of all members `(n,)`."""
         import torch
 
-        batch = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None].to(self.device)
-        logits, total = [], None
-        for propagator in self._propagators:
-            of_member, relevance = propagator.propagate(batch)
-            logits.append(of_member.cpu().numpy())
-            total = relevance.clone() if total is None else total + relevance
-        return np.stack(logits), (total / len(self._propagators)).cpu().numpy()
+        logits, features = 0.0, None
+        order = swapped_outputs(self.outputs, self.model.rule)
+        with torch.inference_mode():
+            for number, (weight, image) in enumerate(images):
+                below = [network[:-1](self._batch(image)) for network in self.networks]
+                pairs = zip(self.networks, below, strict=True)
+                found = np.concatenate([network[-1](one).cpu().numpy() for network, one in pairs])
+                logits = logits + weight * (found[:, order] if number else found)
+                if number == 0:
+                    features = torch.cat(below, dim=1)[0].cpu().numpy()
+        return logits, features
 
-    def _label(self, probability, votes):
-        rule = self.model.rule
-        if "sensitive" in votes and "specific" in votes:
-            sensitive = votes["sensitive"] >= rule.sensitive_votes
-            specific = votes["specific"] >= rule.specific_votes
-            if sensitive != specific:
-                return "uncertain"
-        if rule.doubt is not None and rule.doubt[0] < probability < rule.doubt[1]:
-            return "uncertain"
-        return "reduced" if probability >= rule.threshold else "normal"
+    def _relevance(self, images, basis):
+        """Mean relevance of the members `(x, y, z)`, the mirrored scan's turned back."""
+        total = 0.0
+        for number, (weight, image) in enumerate(images):
+            relevance = sum(
+                propagator.propagate(self._batch(image))[1] for propagator in self._ready(basis, number == 1)
+            )
+            relevance = relevance.cpu().numpy() * np.float32(weight / len(self.networks))
+            total = total + (relevance[::-1] if number else relevance)
+        return np.ascontiguousarray(total)
+
+    def _ready(self, basis, mirrored):
+        """One propagator a member, made at first use."""
+        from ..explanation.lrp import RelevancePropagator
+
+        basis = other_side(basis) if mirrored and basis != "overall" else basis
+        if basis not in self._propagators:
+            contrast = contrast_of(basis, self.outputs, self.model.rule)
+            self._propagators[basis] = [RelevancePropagator(network, contrast) for network in self.networks]
+        return self._propagators[basis]
+
+    def _batch(self, image):
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None].to(self.device)
+
+
+def _with_sides(evidence, sides):
+    """The same evidence with regions named by the patient's sides."""
+    basis = evidence.basis if evidence.basis == "overall" else sides(evidence.basis)
+    return replace(evidence, basis=basis, grades={sides(name): one for name, one in evidence.grades.items()})

@@ -17,7 +17,10 @@ from ..base.files import atomic_write_bytes
 from ..base.resources import resource_path
 from ..explanation.reference import Reference, reference_of, shipped_reference
 from ..mni.atlas import Atlas
-from .answer_rule import AnswerRule
+from .answer_rule import AnswerRule, rule_from_json
+from .familiarity import FILE as TRAINING_FEATURES
+from .familiarity import TrainingFeatures, read_training_features, write_training_features
+from .metadata_checks import check_numbers
 from .networks import ARCHITECTURES, build_network
 from .preprocessing import BOXES, Preprocessing
 from .weights import file_sha256, read_weights, write_weights
@@ -28,8 +31,6 @@ _PRESENT_NAMES = {"from_midway": "from_reference"}
 _METADATA = Path("configs") / "metadata.json"
 _LARGEST_WEIGHTS = 4 * 2**30  # bytes; the largest published network has 0.94 GB
 _LARGEST_METADATA = 2**20
-_LARGEST_MARGIN = 200.0  # mm around the brain
-_LARGEST_NUMBER = 1e6  # of the metadata: float32 must hold what is made with it
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Model:
         trained_on: one sentence that every result repeats.
         version: of the model.
         reference: what its relevance is compared with, and for some its input too.
+        training_features: SHA-256 of the file with the Gaussian of the training scans; None where there is none.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Model:
     trained_on: str
     version: str
     reference: Reference
+    training_features: str | None = None
 
     def network_input(self, voxels: np.ndarray, atlas: Atlas) -> np.ndarray:
         """The networks' input, without batch and channel axes, of a normalized scan with the lower putamen left."""
@@ -70,9 +73,25 @@ class Model:
         """
         networks = [self._load(file, digest) for file, digest in self.weights]
         outputs = [layer for layer in networks[0] if hasattr(layer, "out_features")][-1].out_features
-        if self.rule.heads and max(max(pair) for pair in self.rule.heads.values()) >= outputs:
+        used = [index for pair in (self.rule.heads or {}).values() for index in pair]
+        used += [one.output for one in (self.rule.regions or {}).values()]
+        if max(used, default=0) >= outputs:
             raise DaTscanError(f"{self.name}: this model needs another version of DaTscanAI.")
         return networks
+
+    def load_training_features(self) -> TrainingFeatures | None:
+        """What the members saw in the training scans; None for a model that does not judge by it.
+
+        Raises:
+            DaTscanError: the file is missing, altered or of another network.
+        """
+        if self.training_features is None:
+            return None
+        self._checked_path(TRAINING_FEATURES, self.training_features)
+        found = read_training_features(self.folder)
+        if found.precision.shape != (len(found.mean),) * 2 or not np.isfinite(found.precision).all():
+            raise DaTscanError(f"{self.name}: the weights {TRAINING_FEATURES} are not finite: use another model.")
+        return found
 
     def check_weights(self) -> None:
         """Check that the weights are those that the metadata names; needs no torch.
@@ -82,6 +101,8 @@ class Model:
         """
         for file, digest in self.weights:
             self._checked_path(file, digest)
+        if self.training_features is not None:
+            self._checked_path(TRAINING_FEATURES, self.training_features)
 
     def _checked_path(self, file, digest):
         try:
@@ -150,7 +171,7 @@ def read_model(folder: Path) -> Model:
         if own["format"] != FORMAT:
             raise DaTscanError(f"{folder.name}: this model needs another version of DaTscanAI.")
         preprocessing = Preprocessing(**_tuples(_renamed(own["preprocessing"])))
-        rule = AnswerRule(**_tuples(own["rule"]))
+        rule = rule_from_json(own["rule"])
         weights = tuple((str(entry["file"]), str(entry["sha256"])) for entry in own["weights"])
         model = Model(
             folder.resolve().name,
@@ -162,8 +183,9 @@ def read_model(folder: Path) -> Model:
             str(own["trained_on"]),
             str(metadata["version"]),
             reference_of(folder, own.get("reference")),
+            own.get("training_features"),
         )
-        _check_numbers(preprocessing, rule)
+        check_numbers(preprocessing, rule)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DaTscanError(
             f"{folder.name}: this folder is not a model of DaTscanAI (configs/metadata.json is missing "
@@ -172,40 +194,6 @@ def read_model(folder: Path) -> Model:
     if model.architecture not in ARCHITECTURES or preprocessing.box not in (*BOXES, "slab") or not weights:
         raise DaTscanError(f"{folder.name}: this model needs another version of DaTscanAI.")
     return model
-
-
-def _check_numbers(preprocessing, rule):
-    """Raises ValueError or TypeError for what is no usable number; JSON may hold anything."""
-    heads = rule.heads if rule.heads is not None else {"balanced": (0, 1)}
-    pairs = [preprocessing.window, rule.doubt or (0, 1), *heads.values()]
-    finite = [
-        preprocessing.offset,
-        preprocessing.scale,
-        preprocessing.slab_center,
-        rule.slope,
-        rule.intercept,
-        rule.relevance_cut,
-    ]
-    finite += [rule.threshold, *(number for pair in pairs for number in pair)]
-    counts = [rule.sensitive_votes, rule.specific_votes, *(index for pair in heads.values() for index in pair)]
-    if (
-        not (np.abs(np.array(finite, float)) < _LARGEST_NUMBER).all()
-        or any(isinstance(number, str) for number in finite)
-        or any(len(pair) != 2 for pair in pairs)
-        or abs(preprocessing.scale) < 1 / _LARGEST_NUMBER
-        or not -60 <= preprocessing.slab_center <= 90
-        or not all(isinstance(number, int) and number >= 0 for number in counts)
-        or "balanced" not in heads
-        or not isinstance(preprocessing.striatum_masked, bool)
-        or not isinstance(preprocessing.from_reference, bool)
-        or not _is_margin(preprocessing.brain_margin)
-    ):
-        raise ValueError
-
-
-def _is_margin(value) -> bool:
-    """None, or millimetres around the brain."""
-    return value is None or (isinstance(value, int | float) and 0 <= value < _LARGEST_MARGIN)
 
 
 def _renamed(options):
@@ -235,6 +223,7 @@ def write_model(
     metadata: dict | None = None,
     card: str | None = None,
     reference: Reference | None = None,
+    training_features: TrainingFeatures | None = None,
 ) -> Model:
     """Write a model folder that `find_model` and `--model` take.
 
@@ -243,6 +232,7 @@ def write_model(
         metadata: entries of MONAI's metadata to add (version, changelog, eval_metrics, ...).
         card: text of docs/README.md.
         reference: what relevance is compared with; None for the shipped one. The folder gets a copy.
+        training_features: for a rule with `unlike_cut`.
     """
     folder = Path(folder)
     for part in ("configs", "models", "docs"):
@@ -262,6 +252,9 @@ def write_model(
         "reference": reference.describe(),
         "trained_on": trained_on,
     }
+    if training_features is not None:
+        write_training_features(folder, training_features)
+        own["training_features"] = file_sha256(folder / TRAINING_FEATURES)
     content = {"version": "0.1.0", **(metadata or {}), "datscanai": own}
     atomic_write_bytes(folder / _METADATA, (json.dumps(content, indent=2) + "\n").encode())
     if card:

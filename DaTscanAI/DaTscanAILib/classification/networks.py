@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..base.errors import DaTscanError
+from .grades import REGIONS
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,17 @@ def build_network(name: str, *, initialize: bool = True, input_shape=None):
     return network.eval()
 
 
+def first_average(name: str):
+    """The average pooling with which a network begins, as a layer; None for a network that begins otherwise.
+
+    Training may take it once in advance: it has no weights.
+    """
+    from torch import nn
+
+    layer = build_network(name, initialize=False)[0]
+    return layer if isinstance(layer, nn.AvgPool2d | nn.AvgPool3d) else None
+
+
 def count_parameters(network, with_statistics: bool = False) -> int:
     """Number of parameters, if wanted with the means and variances of batch normalization as Keras counts."""
     count = sum(parameter.numel() for parameter in network.parameters())
@@ -97,7 +109,7 @@ def _nazari2021(input_shape, hidden_units) -> list:
     return [*layers, nn.Flatten(), *_dense_layers(16 * math.prod(input_shape[1:]), hidden_units, outputs=2)]
 
 
-def _compact(input_shape) -> list:
+def _compact(input_shape, hidden_units=16, outputs=6) -> list:
     """Convolutions on 4 and 8 mm with batch normalization, and three heads of two logits (normal, reduced).
 
     | outputs | head | for |
@@ -105,10 +117,11 @@ def _compact(input_shape) -> list:
     | 0, 1 | balanced | the answer, its probability and its relevance map |
     | 2, 3 | high sensitivity | trained to miss hardly any reduced scan |
     | 4, 5 | high specificity | trained to call hardly any normal scan reduced |
+    | 6 to 11 | regional, `compact-regional` only | a score of loss for each of `grades.REGIONS` |
 
     Where the two biased heads disagree, the answer is in doubt, after the votes of Budenkotte et al. 2024
     (Eur J Nucl Med Mol Imaging, doi 10.1007/s00259-023-06566-w). The heads are rows of the last layer and share
-    the 16 features below it, so that the doubt costs no further pass.
+    the 16 or 24 features below it, so that the doubt costs no further pass.
 
     A camera resolves 8 mm and more, so the scan is first averaged to voxels of 4 mm. Means instead of strides keep
     relevance maps free of a pattern, and as in Nazari's networks a dense layer sees every place by itself.
@@ -116,13 +129,13 @@ def _compact(input_shape) -> list:
     from torch import nn
 
     layers, channels, shape = [], input_shape[0], input_shape[1:]
-    for filters in ((8, 16), (32, 8)):
+    for pair in ((8, 16), (32, 8)):
         layers.append(nn.AvgPool3d(2, ceil_mode=True, count_include_pad=False))
         shape = [(size + 1) // 2 for size in shape]
-        for outputs in filters:
-            layers += [nn.Conv3d(channels, outputs, 3, padding=1, bias=False), nn.BatchNorm3d(outputs), nn.ReLU()]
-            channels = outputs
-    return [*layers, nn.Flatten(), *_dense_layers(channels * math.prod(shape), (16,), outputs=6)]
+        for filters in pair:
+            layers += [nn.Conv3d(channels, filters, 3, padding=1, bias=False), nn.BatchNorm3d(filters), nn.ReLU()]
+            channels = filters
+    return [*layers, nn.Flatten(), *_dense_layers(channels * math.prod(shape), (hidden_units,), outputs)]
 
 
 def _wenzel2019(input_shape) -> list:
@@ -163,6 +176,11 @@ ARCHITECTURES: dict[str, Architecture] = {
         (1, 71, 90, 72),
         "whole brain, 1.0 million parameters, three heads that tell doubt (default)",
         _compact,
+    ),
+    "compact-regional": Architecture(
+        (1, 71, 90, 72),
+        "whole brain, 1.5 million parameters, three heads that tell doubt, six regional scores",
+        partial(_compact, hidden_units=24, outputs=6 + len(REGIONS)),
     ),
     "nazari2021-full": Architecture(
         (1, 71, 90, 72),

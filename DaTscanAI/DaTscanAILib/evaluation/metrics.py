@@ -70,23 +70,27 @@ def youden_cutoff(truth: np.ndarray, score: np.ndarray) -> float:
     return float(cuts[youden.argmax()])
 
 
-def fit_platt(difference: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+def fit_platt(difference: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, float]:
     """(slope, intercept) of sigmoid(slope * difference + intercept) (Platt 1999, with his smoothed targets).
 
     The smoothed targets keep the slope finite where the classes are separated.
+
+    Args:
+        weights: of the images, for copies of one scan that count as one; None for 1 each.
     """
     from scipy.optimize import minimize
 
     difference, labels = np.asarray(difference, float), np.asarray(labels)
-    positive, negative = (labels == 1).sum(), (labels == 0).sum()
+    weights = np.ones(len(labels)) if weights is None else np.asarray(weights, float)
+    positive, negative = weights[labels == 1].sum(), weights[labels == 0].sum()
     target = np.where(labels == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
     unit = max(float(np.std(difference)), 1e-9)
 
     def loss(parameters):
         z = parameters[0] * difference / unit + parameters[1]
         probability = 1 / (1 + np.exp(-np.clip(z, -500, 500)))
-        gradient = probability - target
-        value = np.sum(np.logaddexp(0, z) - target * z)
+        gradient = weights * (probability - target)
+        value = np.sum(weights * (np.logaddexp(0, z) - target * z))
         return value, np.array([np.sum(gradient * difference / unit), np.sum(gradient)])
 
     best = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B").x

@@ -9,6 +9,7 @@ from ..base.files import atomic_write_bytes
 from ..base.version import VERSION
 from ..reporting.pdf import Page, wrap
 from ..reporting.wording import RESEARCH_STATEMENT, WARNING_COLOR
+from ..training.origin import SIMULATED, describe_origins, origin_of
 from .workspace import Workspace
 
 LEFT, RIGHT, TOP, FOOTER_TOP = 40.0, 555.0, 40.0, 800.0
@@ -70,8 +71,8 @@ def write_summary(workspace: Workspace, findings: Findings) -> dict:
 def describe_scans(workspace: Workspace) -> dict:
     """What the study was made on; scans of the simulator are called so."""
     truth = workspace.truth
-    simulated = sum(one.case.name.startswith("sim") for one in workspace.scans)
-    kind = "simulated scans" if simulated == truth.size else "scans of a local manifest"
+    simulated = sum(origin_of(one.case) == SIMULATED for one in workspace.scans)
+    kind = "simulated scans" if simulated == truth.size else describe_origins(one.case for one in workspace.scans)
     return {
         "manifest": workspace.options.manifest.name,
         "sentence": f"{truth.size} {kind}: {int((~truth).sum())} normal, {int(truth.sum())} reduced.",

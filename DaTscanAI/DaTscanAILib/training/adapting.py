@@ -86,7 +86,10 @@ def rule_of_adapted(start: Model, fitted: AnswerRule, labels) -> AnswerRule:
         labels: of the validation images, 0 and 1.
     """
     reduced = int(sum(labels))
-    return fitted if min(reduced, len(labels) - reduced) >= LEAST_TO_CALIBRATE else start.rule
+    if min(reduced, len(labels) - reduced) >= LEAST_TO_CALIBRATE:
+        return fitted
+    # What the networks now see in a scan is not what those of the start saw.
+    return replace(start.rule, unlike_cut=None)
 
 
 @contextmanager

@@ -1,44 +1,183 @@
-"""From the logits of an ensemble to a calibrated probability, on validation scans."""
+"""From the logits of an ensemble to probabilities, grades and doubt, on scans that no member has seen.
+
+An image and its smoothed copy are one scan: they count half each. Where a manifest has no regional losses there are
+no grades.
+"""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..classification.answer import choose_device
-from ..classification.answer_rule import AnswerRule
+from ..classification.answer_rule import AnswerRule, SbrRule, votes_needed
+from ..classification.evidence import read_evidence
+from ..classification.familiarity import TrainingFeatures, fit_training_features
+from ..classification.grades import REGIONS
 from ..evaluation.metrics import fit_platt
-from ..mni.atlas import load_atlas
+from ..mni.atlas import SIDES, load_atlas
+from .engine import average_taken
+from .grade_calibration import fit_region
 from .input_sets import ImageSet
 from .plans import Plan
+from .preparation import Prepared
 from .relevance_cut import relevance_cut
+from .targets import reduced_from
+
+_LEAST_OF_REGION = 10  # calibration scans that have lost a region, and that have kept it, for grades
+_FEATURE_SCANS = 1500  # of the training: enough for the covariance of some hundred features
+_RELEVANCE_SCANS = 200
+_USUAL = 99.0  # percentile of calibration scans that are like the training's, and of SBRs that fit a label
 
 
-def calibrate(networks, validation: ImageSet, plan: Plan, device: str) -> tuple[AnswerRule, dict]:
-    """Platt scaling of the mean balanced logit difference and the cut of the relevance, on the validation set."""
-    difference = np.mean(
-        [member_differences(network, validation, plan, choose_device(device)) for network in networks], axis=0
+@dataclass(frozen=True)
+class CalibrationScans:
+    """What calibration reads.
+
+    Attributes:
+        training: inputs of the training scans.
+        images: inputs of the calibration scans, with all voxels.
+        scans: the calibration scans.
+    """
+
+    training: ImageSet
+    images: ImageSet
+    scans: list[Prepared]
+
+
+def calibrate(networks, data: CalibrationScans, plan: Plan, device: str):
+    """`(rule, scores for the metadata, training features)` of an ensemble."""
+    device, images = choose_device(device), data.images
+    read = [logits_and_features(network, images, plan, device) for network in networks]
+    logits, features = np.stack([one for one, _ in read], axis=1), np.concatenate([one for _, one in read], axis=1)
+    weights = 1 / np.bincount(images.scans)[images.scans]
+    rule = probability_rule(logits, images, plan, weights)
+    training_features, cut = _familiarity(networks, data.training, features, plan, device)
+    rule = replace(
+        rule,
+        relevance_cut=_relevance_cut(networks, images, plan, rule),
+        sbr=_sbr_rule(data.scans),
+        unlike_cut=cut,
     )
-    slope, intercept = fit_platt(difference, validation.labels)
-    accuracy = float(np.mean((slope * difference + intercept > 0) == (validation.labels == 1)))
-    heads = {name: (normal, reduced) for name, normal, reduced in plan.heads}
-    contrast = [0.0] * (2 * len(heads))
-    contrast[heads["balanced"][0]], contrast[heads["balanced"][1]] = -1.0, 1.0
-    every = 2 if plan.smooth_validation else 1  # smoothed copies spread their relevance wider
-    sharp = ImageSet(validation.images[::every], validation.labels[::every])
-    cut = relevance_cut(networks, sharp, contrast, plan.preprocessing, plan.compared_with.voxels, load_atlas())
-    rule = AnswerRule(slope, intercept, doubt=plan.doubt, heads=heads, relevance_cut=round(cut, 4))
-    return rule, {"validation_accuracy": round(accuracy, 4), "validation_images": len(validation)}
+    probability = np.array([read_evidence(one, rule).probability for one in logits])
+    accuracy = np.average((probability > 0.5) == (images.labels == 1), weights=weights)
+    scores = {"calibration_accuracy": round(float(accuracy), 4), "calibration_scans": len(data.scans)}
+    return rule, scores, training_features
+
+
+def logits_and_features(network, images: ImageSet, plan: Plan, device: str) -> tuple[np.ndarray, np.ndarray]:
+    """Logits `(n, outputs)` of every image, and what the last layer reads `(n, features)`."""
+    import torch
+
+    logits, features = [], []
+    with torch.inference_mode(), average_taken(network.to(device), images.averaged):
+        for start in range(0, len(images), plan.batch_size):
+            batch = torch.stack([images[k][0] for k in range(start, min(start + plan.batch_size, len(images)))])
+            below = network[:-1](batch.to(device))
+            features.append(below.float().cpu().numpy())
+            logits.append(network[-1](below).cpu().numpy())
+    network.to("cpu")
+    return np.concatenate(logits), np.concatenate(features)
 
 
 def member_differences(network, images: ImageSet, plan: Plan, device: str) -> np.ndarray:
     """Balanced logit difference, reduced minus normal, of every image."""
-    import torch
-
     _, normal, reduced = plan.heads[0]
-    network = network.to(device)
-    out = []
-    with torch.inference_mode():
-        for start in range(0, len(images), plan.batch_size):
-            batch = torch.stack([images[k][0] for k in range(start, min(start + plan.batch_size, len(images)))])
-            logits = network(batch.to(device))
-            out.append((logits[:, reduced] - logits[:, normal]).cpu().numpy())
-    network.to("cpu")
-    return np.concatenate(out)
+    logits, _ = logits_and_features(network, images, plan, device)
+    return logits[:, reduced] - logits[:, normal]
+
+
+def probability_rule(logits, images, plan, weights):
+    """Platt scaling of the whole and of the regions, grades, votes, band.
+
+    Args:
+        logits: `(images, members, outputs)`.
+        images: `ImageSet` of the calibration scans.
+        weights: `(images,)`, 1 in all for a scan.
+    """
+    heads = {name: (normal, reduced) for name, normal, reduced in plan.heads}
+    normal, reduced = heads["balanced"]
+    difference = (logits[:, :, reduced] - logits[:, :, normal]).mean(axis=1)
+    slope, intercept = fit_platt(difference, images.labels, weights)
+    sensitive, specific = votes_needed(logits.shape[1])
+    rule = AnswerRule(
+        slope, intercept, doubt=plan.doubt, heads=heads, sensitive_votes=sensitive, specific_votes=specific
+    )
+    if _enough_for_grades(images):
+        rule = _with_regions(rule, logits, images, plan, weights)
+    return _with_band(rule, logits, plan, weights)
+
+
+def _enough_for_grades(images):
+    """Whether every region is lost in enough calibration scans and kept in enough."""
+    if images.losses is None:
+        return False
+    first = np.unique(images.scans, return_index=True)[1]
+    lost = images.losses[first] >= [reduced_from(region) for region in REGIONS]
+    kept = images.losses[first] < [reduced_from(region) for region in REGIONS]
+    return min(lost.sum(axis=0).min(), kept.sum(axis=0).min()) >= _LEAST_OF_REGION
+
+
+def _with_regions(rule, logits, images, plan, weights):
+    regions, evidence = {}, []
+    for number, region in enumerate(REGIONS):
+        score, losses = logits[:, :, plan.regions + number].mean(axis=1), images.losses[:, number]
+        known = np.isfinite(losses)
+        fitted = score[known], losses[known], weights[known]
+        regions[region] = fit_region(plan.regions + number, *fitted, reduced_from(region))
+        evidence.append(regions[region].evidence(score))
+    slope, intercept = fit_platt(np.max(evidence, axis=0), images.labels, weights)
+    return replace(rule, regions=regions, regional_slope=slope, regional_intercept=intercept)
+
+
+def _with_band(rule, logits, plan, weights):
+    """The widest symmetric band of doubt within the plan's that doubts no more than the plan's share of scans."""
+    if plan.doubt is None or plan.doubt_share is None:
+        return rule
+    probability = np.array([read_evidence(one, rule).probability for one in logits])
+    unsure = np.minimum(probability, 1 - probability)
+    edges = np.linspace(plan.doubt[0], 0.5, 41)
+    allowed = [edge for edge in edges if np.average(unsure > edge, weights=weights) <= plan.doubt_share]
+    edge = round(float(allowed[0]), 3)
+    return replace(rule, doubt=(edge, round(1 - edge, 3)))
+
+
+def _sbr_rule(scans):
+    """What SBRs contradict an answer; None where they were not measured."""
+    known = [one for one in scans if one.facts["sbr"] and None not in one.facts["sbr"].values()]
+    groups = {label: [one for one in known if one.case.label == label] for label in ("normal", "reduced")}
+    if min(map(len, groups.values())) < 20:
+        return None
+    means = {
+        nucleus: float(np.mean([one.facts["sbr"][f"{nucleus}_{side}"] for one in groups["normal"] for side in SIDES]))
+        for nucleus in ("putamen", "caudate")
+    }
+    rule = SbrRule(**means, least_of_normal=0.0, most_of_reduced=0.0)
+    shares = {label: [rule.share(one.facts["sbr"]) for one in group] for label, group in groups.items()}
+    return replace(
+        rule,
+        least_of_normal=float(np.percentile(shares["normal"], 100 - _USUAL)),
+        most_of_reduced=float(np.percentile(shares["reduced"], _USUAL)),
+    )
+
+
+def _familiarity(networks, training, features, plan, device) -> tuple[TrainingFeatures | None, float | None]:
+    """The Gaussian of the training scans, and the distance that 99 % of the calibration images keep."""
+    if plan.regions is None:
+        return None, None
+    first = np.unique(training.scans, return_index=True)[1]
+    chosen = replace(training, rows=first[:: max(len(first) // _FEATURE_SCANS, 1)])
+    seen = np.concatenate([logits_and_features(one, chosen, plan, device)[1] for one in networks], axis=1)
+    found = fit_training_features(seen)
+    return found, float(np.percentile(found.distance(features), _USUAL))
+
+
+def _relevance_cut(networks, images, plan, rule):
+    """On images as they are: smoothed copies spread their relevance wider."""
+    contrast = [0.0] * networks[0][-1].out_features
+    contrast[rule.heads["balanced"][0]], contrast[rule.heads["balanced"][1]] = -1.0, 1.0
+    rows = np.unique(images.scans, return_index=True)[1]
+    rows = np.random.default_rng(plan.seed).permutation(rows)[:_RELEVANCE_SCANS]
+    sharp = ImageSet(images.images[np.sort(rows)], images.labels[np.sort(rows)])
+    return round(
+        relevance_cut(networks, sharp, contrast, plan.preprocessing, plan.compared_with.voxels, load_atlas()), 4
+    )

@@ -7,6 +7,7 @@ import numpy as np
 from ..base.version import VERSION
 from ..classification.networks import ARCHITECTURES
 from .input_sets import LABELS
+from .origin import describe_origins
 from .plans import Plan
 from .preparation import Prepared
 
@@ -19,8 +20,7 @@ _ELSEWHERE = ("preprocessing", "reference")
 def describe_data(training: list[Prepared], failed: dict) -> str:
     """The sentence that every result of the model repeats."""
     counts = {label: sum(one.case.label == label for one in training) for label in LABELS}
-    simulated = all(one.case.name.startswith("sim") for one in training)
-    kind = "simulated scans; no patient was involved" if simulated else "scans of a local manifest"
+    kind = describe_origins(one.case for one in training)
     left_out = f"; {len(failed)} scans could not be used" if failed else ""
     return f"Trained on {counts['normal']} normal and {counts['reduced']} reduced {kind}{left_out}."
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .allocator import keep_freed_memory
+from .targets import ordinal_loss
 
 DENSE_STEP = 1.5  # most that a step may change the sum of a unit in the first dense layer, for inputs of 1
 
@@ -60,12 +61,17 @@ def run_engine(network, sets, plan, device: str, folder: Path, seed: int, *, pat
     Returns:
         State dictionary on the CPU.
     """
+    keep_freed_memory()
+    with average_taken(network, sets.training.averaged):
+        return _run_engine(network, sets, plan, device, folder, seed, patience)
+
+
+def _run_engine(network, sets, plan, device, folder, seed, patience):
     import ignite.distributed as idist
     import torch
     from ignite.engine import Events
     from monai.engines import SupervisedTrainer
 
-    keep_freed_memory()
     folder.mkdir(parents=True, exist_ok=True)
     network = idist.auto_model(network.to(device))
     optimizer = idist.auto_optim(adam(bare(network), plan))
@@ -106,6 +112,20 @@ def run_engine(network, sets, plan, device: str, folder: Path, seed: int, *, pat
     if trainer.state.epoch < plan.epochs and not best.waited(patience):
         trainer.run()
     return best.shared_state()
+
+
+@contextmanager
+def average_taken(network, taken: bool):
+    """For inputs that are averaged already, the network without its first layer, as long as the block runs."""
+    import torch
+
+    first = network[0]
+    if taken:
+        network[0] = torch.nn.Identity()
+    try:
+        yield
+    finally:
+        network[0] = first
 
 
 def adam(network, plan):
@@ -150,17 +170,25 @@ def mixed_precision_inferer(device: str):
 
 
 def head_losses(plan, device):
-    """Sum over the heads of the cross entropy with each head's class weights."""
+    """Sum over the heads of the cross entropy with each head's class weights, and the regions' ordinal loss.
+
+    Targets are labels, or with regional losses what `input_sets.ImageSet` gives.
+    """
     import torch
     from torch.nn.functional import cross_entropy
 
     weights = [torch.tensor(pair, device=device) for pair in plan.head_weights]
 
-    def loss(logits, labels):
-        return sum(
+    def loss(logits, targets):
+        labels = targets if targets.ndim == 1 else targets[:, 0].long()
+        total = sum(
             cross_entropy(logits[:, [normal, reduced]].float(), labels, weight)
             for (_, normal, reduced), weight in zip(plan.heads, weights, strict=True)
         )
+        if targets.ndim == 1:
+            return total
+        scores = logits[:, plan.regions : plan.regions + targets.shape[1] - 1]
+        return total + plan.region_weight * ordinal_loss(scores, targets[:, 1:])
 
     return loss
 
@@ -170,10 +198,10 @@ def validation_loss(network, images, plan, loss, device) -> float:
     import torch
 
     network.eval()
-    total = 0.0
+    total, infer = 0.0, mixed_precision_inferer(device)
     with torch.inference_mode():
         for inputs, labels in _loader(images, plan):
-            total += float(loss(network(inputs.to(device)), labels.to(device))) * len(labels)
+            total += float(loss(infer(inputs.to(device), network), labels.to(device))) * len(labels)
     network.train()
     return total / len(images)
 

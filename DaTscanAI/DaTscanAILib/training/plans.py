@@ -20,11 +20,18 @@ class Plan:
         epochs, batch_size, learning_rate, weight_decay: of Adam; with `decay` the rate falls along a cosine to 0.
         copies: augmented copies of each scan; 0 trains on the scans as they are.
         patience: epochs without a lower validation loss after which training stops; None for all epochs.
-        validation_share: of the scans, stratified by label, to choose the best epoch and to calibrate.
-        smooth_validation: validate on 18-mm-smoothed copies too.
+        validation_share: of the scans that train, stratified by label, to choose a member's best epoch; each member
+            leaves out another part of the scans, so that members differ in what they have seen, too.
+        calibration_share: of all scans, stratified by label, which no member sees: for the probability, the grades,
+            the band of doubt and the cuts.
+        smooth_validation: calibrate on 18-mm-smoothed copies too, each scan counting once.
         heads: output pairs by name.
         head_weights: loss weights of (normal, reduced) by head.
-        doubt: probabilities between these are "uncertain", see `AnswerRule`.
+        doubt: probabilities between these are "uncertain", see `AnswerRule`; the widest band that calibration may
+            choose.
+        doubt_share: of the calibration scans that the band may doubt; None for `doubt` as it is.
+        regions: first output of the regional scores; None for a network without them.
+        region_weight: of their loss beside that of the heads.
         seed: of split, weights, order and augmentation.
     """
 
@@ -41,10 +48,14 @@ class Plan:
     copies: int = 0
     patience: int | None = None
     validation_share: float = 0.10
+    calibration_share: float = 0.10
     smooth_validation: bool = False
     heads: tuple[tuple[str, int, int], ...] = (("balanced", 0, 1),)
     head_weights: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
     doubt: tuple[float, float] | None = None
+    doubt_share: float | None = None
+    regions: int | None = None
+    region_weight: float = 2.0
     seed: int = 0
 
     @property
@@ -53,24 +64,27 @@ class Plan:
         return self.reference or shipped_reference()
 
 
+_COMPACT = Plan(
+    "compact",
+    Preprocessing(from_reference=True),
+    members=5,
+    spares=1,
+    epochs=3,
+    batch_size=16,
+    learning_rate=1e-3,
+    weight_decay=1e-3,
+    decay=True,
+    copies=3,
+    validation_share=0.20,
+    smooth_validation=True,
+    heads=(("balanced", 0, 1), ("sensitive", 2, 3), ("specific", 4, 5)),
+    head_weights=((1.0, 1.0), (1.0, 10.0), (10.0, 1.0)),
+    doubt=(0.1, 0.9),
+)
+
 PLANS = {
-    "compact": Plan(
-        "compact",
-        Preprocessing(from_reference=True),
-        members=5,
-        spares=1,
-        epochs=3,
-        batch_size=16,
-        learning_rate=1e-3,
-        weight_decay=1e-3,
-        decay=True,
-        copies=3,
-        smooth_validation=True,
-        heads=(("balanced", 0, 1), ("sensitive", 2, 3), ("specific", 4, 5)),
-        head_weights=((1.0, 1.0), (1.0, 10.0), (10.0, 1.0)),
-        # Among the validation scans these doubt 8 of 13 borderline ones and 2 % of the others.
-        doubt=(0.1, 0.9),
-    ),
+    "compact": _COMPACT,
+    "compact-regional": replace(_COMPACT, architecture="compact-regional", regions=6, doubt_share=0.04),
     "wenzel2019": Plan(
         "wenzel2019",
         Preprocessing(box="slab", from_reference=True),

@@ -18,9 +18,9 @@ from ..classification.model_folder import Model, write_model
 from ..classification.networks import build_network, count_parameters
 from ..reading.inputs import collect_cases
 from .adapting import rule_of_adapted, train_on
-from .calibration import calibrate
+from .calibration import CalibrationScans, calibrate
 from .card import bundle_metadata, describe_data
-from .input_sets import LABELS, Sets, build_sets
+from .input_sets import LABELS, ImageSet, Sets, write_set
 from .plans import Plan
 from .preparation import Prepared, prepare_cases
 
@@ -53,14 +53,21 @@ def train(
             cases = [case for case in collect_cases([manifest]) if case.label or case.error]
             prepared, failed = prepare_cases(cases, work / "prepared", workers)
             check_classes(prepared)
-            training, validation = split(prepared, plan.validation_share, plan.seed)
-            sets = build_sets(training, validation, plan, work / "inputs", workers)
-        networks = train_members(sets, plan, work, device, workers, start)
+            training, held_out = split(prepared, plan.calibration_share, plan.seed)
+            inputs = write_set(
+                work / "inputs" / "training", training, plan, workers, copies=plan.copies, averaged=True
+            )
+            # With all voxels: relevance goes down to them.
+            smoothed = plan.smooth_validation
+            calibration = write_set(work / "inputs" / "calibration", held_out, plan, workers, smoothed=smoothed)
+        networks = train_members(inputs, plan, work, device, workers, start)
         with first_process_first():
-            rule, scores = calibrate(networks, sets.validation, plan, device)
+            rule, scores, features = calibrate(
+                networks, CalibrationScans(inputs, calibration, held_out), plan, device
+            )
             trained_on = describe_data(training, failed)
             if start:
-                rule = rule_of_adapted(start, rule, sets.validation.labels)
+                rule = rule_of_adapted(start, rule, [one.case.label == "reduced" for one in held_out])
                 trained_on = f"{start.trained_on} Then adapted: {trained_on}"
             metadata = bundle_metadata(plan, trained_on, scores, count_parameters(networks[0]))
             return write_model(
@@ -72,6 +79,7 @@ def train(
                 trained_on,
                 metadata,
                 reference=plan.compared_with,
+                training_features=None if rule.unlike_cut is None else features,
             )
 
 
@@ -87,7 +95,7 @@ def check_classes(prepared: list[Prepared]) -> None:
 
 
 def split(prepared: list[Prepared], share: float, seed: int) -> tuple[list[Prepared], list[Prepared]]:
-    """(training, validation), stratified by label; the same seed and scans give the same split."""
+    """(the others, the share), stratified by label; the same seed and scans give the same split."""
     random = np.random.default_rng(seed)
     chosen = set()
     for label in LABELS:
@@ -99,11 +107,29 @@ def split(prepared: list[Prepared], share: float, seed: int) -> tuple[list[Prepa
     )
 
 
-def train_members(sets: Sets, plan: Plan, work: Path, device: str, workers: int, start: Model | None = None) -> list:
+def member_sets(inputs: ImageSet, plan: Plan, number: int) -> Sets:
+    """What a member trains on, and the part of the scans that it leaves out to choose its best epoch.
+
+    The parts are stratified by label, and all copies of a scan lie in one of them.
+    """
+    parts = max(round(1 / plan.validation_share), 2)
+    labels = inputs.labels[np.unique(inputs.scans, return_index=True)[1]]
+    part = np.empty(len(labels), int)
+    random = np.random.default_rng([plan.seed, 31])
+    for label in np.unique(labels):
+        scans = np.flatnonzero(labels == label)
+        part[scans] = random.permutation(np.arange(len(scans)) % parts)
+    left_out = part == number % parts
+    return Sets(inputs.subset(np.flatnonzero(~left_out)), inputs.subset(np.flatnonzero(left_out)))
+
+
+def train_members(
+    inputs: ImageSet, plan: Plan, work: Path, device: str, workers: int, start: Model | None = None
+) -> list:
     """All members; on a CPU several at a time, one core each, which wastes less than many cores on one network."""
     import ignite.distributed as idist
 
-    run = partial(train_member, sets=sets, plan=plan, work=work, device=device, start=start)
+    run = partial(train_member, inputs=inputs, plan=plan, work=work, device=device, start=start)
     numbers = range(plan.members + plan.spares)
     if choose_device(device) == "cpu" and idist.get_world_size() == 1 and min(workers, len(numbers)) > 1:
         list(in_order(partial(_trained, run=run), numbers, workers))
@@ -127,7 +153,7 @@ def best_members(plan: Plan, work: Path) -> list[int]:
     return sorted(sorted(numbers, key=losses.get)[: plan.members])
 
 
-def train_member(number: int, sets: Sets, plan: Plan, work: Path, device: str, start: Model | None = None):
+def train_member(number: int, inputs: ImageSet, plan: Plan, work: Path, device: str, start: Model | None = None):
     """One network with the weights of its best epoch, on the CPU in evaluation mode."""
     import torch
 
@@ -139,7 +165,7 @@ def train_member(number: int, sets: Sets, plan: Plan, work: Path, device: str, s
     if finished.exists():
         network.load_state_dict(read_weights(finished), assign=True)
         return network.eval()
-    seed, folder = plan.seed + 1000 * number, work / f"member_{number}"
+    seed, folder, sets = plan.seed + 1000 * number, work / f"member_{number}", member_sets(inputs, plan, number)
     torch.manual_seed(seed)
     if start:
         members = start.load_networks()
