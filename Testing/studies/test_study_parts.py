@@ -16,7 +16,7 @@ from DaTscanAILib.evaluation.metrics import roc_auc, youden_cutoff
 from DaTscanAILib.explanation.lower_putamen import lower_putamen_relevance
 from DaTscanAILib.mni.atlas import GRID_SHAPE, load_atlas
 from DaTscanAILib.reading.inputs import Case
-from DaTscanAILib.studies import kim2018, nazari2021_extrastriatal, nazari2021_lrp, wenzel2019
+from DaTscanAILib.studies import kim2018, nazari2021_extrastriatal, nazari2021_lrp, quan2019, wenzel2019
 from DaTscanAILib.studies.clusters import (
     adjusted_difference,
     compare_classes,
@@ -28,8 +28,8 @@ from DaTscanAILib.studies.figures import CURVE_POINTS, roc_band
 from DaTscanAILib.studies.group_maps import heat_threshold, outside_striatum
 from DaTscanAILib.studies.heads import train_dense_head, train_top_layer
 from DaTscanAILib.studies.picture_augmentation import KIM_COPIES, kim_copies, quan_copies
-from DaTscanAILib.studies.slices import axial_picture, chosen_slice, representative_slice
-from DaTscanAILib.studies.splits import allot, balanced, best_for_age
+from DaTscanAILib.studies.slices import axial_picture, chosen_slice, random_slice, representative_slice
+from DaTscanAILib.studies.splits import age_differences, allot, balanced, best_for_age
 from DaTscanAILib.training.plans import PLANS
 from DaTscanAILib.training.preparation import Prepared
 
@@ -94,10 +94,52 @@ def test_the_best_of_many_splits_for_age_is_the_best(random):
     same_draws, years = np.random.default_rng(3), np.array(ages)
 
     def spread(sets):
-        return np.ptp([years[sets == number].mean() for number in range(3)])
+        classes = np.array(strata)
+        return max(
+            np.ptp([years[(sets == number) & (classes == name)].mean() for number in range(3)]) for name in ("n", "r")
+        )
 
     spreads = [spread(allot(strata, shares, same_draws)) for _ in range(50)]
-    assert spread(chosen) == min(spreads) < np.median(spreads) / 3
+    assert spread(chosen) == min(spreads) < np.median(spreads) / 2
+
+
+def test_ages_are_balanced_within_the_subgroups_not_overall():
+    """Two sets of equal mean age whose classes differ by ten years are not balanced."""
+    strata, ages = ["n", "n", "r", "r"], [60.0, 70.0, 70.0, 60.0]
+    assert age_differences(strata, ages, np.array([0, 1, 0, 1])) == {"n": 10.0, "r": 10.0}
+    assert age_differences(strata, [60, 60, None, 80], np.array([0, 1, 0, 1])) == {"n": 0.0, "r": 0.0}
+
+
+def test_inconclusive_scans_have_no_part_in_kims_study():
+    truth, left_out = np.repeat([True, False], [150, 90]), np.zeros(240, bool)
+    left_out[[3, 40, 200]] = True
+    roles = kim2018.divide(truth, 0, left_out)
+    assert np.flatnonzero(roles == "inconclusive").tolist() == [3, 40, 200]
+    assert (roles == "test").sum() == round(237 * 45 / 153)
+
+
+def test_kims_threshold_is_of_the_probability_of_normal():
+    truth, score = np.array([True, True, False, False]), np.array([0.9, 0.7, 0.5, 0.1])
+    found = kim2018.evaluate(truth, score)
+    assert found["threshold_on_normal"] == pytest.approx(0.4)
+    assert np.array_equal(1 - score <= found["threshold_on_normal"], truth)
+
+
+def test_quans_classes_have_the_papers_share():
+    truth = np.repeat([True, False], [300, 500])
+    used = quan2019.papers_classes(truth, 0, True)
+    assert truth[used].sum() == 300
+    assert (~truth[used]).sum() == round(300 / 449 * 210)
+    assert np.array_equal(quan2019.papers_classes(truth, 0, False), np.arange(800))
+    assert quan2019.papers_classes(np.repeat([True, False], [900, 900]), 0, True).size == 659
+
+
+def test_a_random_slice_passes_through_both_striata(random):
+    atlas = load_atlas()
+    chosen = {random_slice(random, atlas) for _ in range(400)}
+    striatum = np.isin(atlas.regions, (1, 2, 3, 4))
+    assert len(chosen) > 15
+    assert all(striatum[:45, :, index].any() and striatum[46:, :, index].any() for index in chosen)
 
 
 def test_kims_roles_are_disjoint_balanced_and_of_the_papers_sizes():

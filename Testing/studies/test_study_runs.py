@@ -16,7 +16,7 @@ from DaTscanAILib.classification.answer import Classifier
 from DaTscanAILib.classification.model_folder import find_model
 from DaTscanAILib.cli import main as cli
 from DaTscanAILib.studies import heads, kim2018, nazari2021_extrastriatal, nazari2021_lrp, quan2019, wenzel2019
-from DaTscanAILib.studies.inception import FEATURES, Extractor, load_extractor, to_input
+from DaTscanAILib.studies.inception import FEATURES, Extractor, load_extractor, pooling_without_padding, to_input
 from DaTscanAILib.studies.run import STUDIES, run_study
 from DaTscanAILib.studies.workspace import StudyOptions, Workspace
 
@@ -107,6 +107,7 @@ def test_kim2018_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
     assert summary["results"]["weights"].startswith("random")
     with (tmp_path / "out" / "tables" / "contingency.csv").open(newline="") as stream:
         counts = np.array([row[1:] for row in csv.reader(stream)][1:], int)
+    assert summary["results"]["threshold_on_normal"] == pytest.approx(1 - summary["results"]["threshold"])
     at = summary["results"]["at_threshold"]
     assert counts.sum() == summary["results"]["scans_by_role"]["test"]
     assert counts[0, 0] / counts[:, 0].sum() == at["sensitivity"]["value"]
@@ -175,6 +176,23 @@ def test_weights_of_a_file_are_those_that_compute_the_features(workspace_of, tmp
     assert features.shape == (1, FEATURES)
     assert np.array_equal(features, expected.numpy())
     assert features.std() > 0.01
+
+
+def test_pools_of_keras_divide_by_the_pixels_inside_the_picture():
+    models = make_torchvision_importable()
+    block = models.inception.InceptionA(4, pool_features=3).eval()
+    with torch.no_grad():
+        block.branch_pool.conv.weight.fill_(1.0)
+    ones = torch.ones(1, 4, 6, 6)
+    with torch.inference_mode():
+        padded = block.branch_pool(torch.nn.functional.avg_pool2d(ones, 3, 1, 1))
+        usual = block(ones)[:, -3:]
+        with pooling_without_padding(True):
+            found = block(ones)[:, -3:]
+        assert torch.equal(block(ones)[:, -3:], usual)  # afterwards as before
+    assert torch.allclose(usual, padded)
+    assert usual[0, 0, 0, 0] / usual[0, 0, 3, 3] == pytest.approx(4 / 9)  # five of nine pixels are padding
+    assert found[0, 0, 0, 0] == found[0, 0, 3, 3]
 
 
 def test_a_file_of_other_weights_is_refused(workspace_of, tmp_path):

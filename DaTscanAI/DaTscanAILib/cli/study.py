@@ -23,6 +23,19 @@ def add(commands) -> None:
     command.add_argument("--seed", type=whole, default=0, metavar="S", help="of splits, weights, order (default 0)")
     command.add_argument("--prepared", type=Path, metavar="DIR", help="cache that studies of the same scans share")
     command.add_argument("--weights", type=Path, metavar="FILE", help="Inception's ImageNet weights (torchvision's)")
+    command.add_argument(
+        "--keras-pooling",
+        action="store_true",
+        help="the weights come from Keras: average pools leave the padding out",
+    )
+    command.add_argument(
+        "--random-slice", action="store_true", help="a random slice through the striatum (kim2018), to compare"
+    )
+    command.add_argument(
+        "--paper-shares",
+        action="store_true",
+        help="449 reduced and 210 normal scans at most, in that share (quan2019)",
+    )
     command.add_argument("--random-weights", action="store_true", help="Inception untrained, to try the pipeline")
     command.add_argument("--independent", type=Path, metavar="MANIFEST", help="other scans to test on (wenzel2019)")
     command.add_argument("--architecture", metavar="NAME", help="network in place of the paper's (nazari2021-...)")

@@ -1,7 +1,10 @@
 """Inception v3 of torchvision as an extractor of features, below a top layer that the studies train."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -28,19 +31,21 @@ class Extractor:
         source: where its weights come from, for the summary.
         is_random: with random weights.
         device: `cpu` or `cuda`.
+        keras_pooling: average pools leave the padding out.
     """
 
     network: object
     source: str
     is_random: bool
     device: str
+    keras_pooling: bool = False
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Features float32 `(n, 2048)` of pictures `(n, rows, columns)` or `(n, 3, rows, columns)`, 0 to 255."""
         import torch
 
         features = []
-        with torch.inference_mode():
+        with torch.inference_mode(), pooling_without_padding(self.keras_pooling):
             for start in range(0, len(images), BATCH):
                 batch = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH], np.float32))
                 features.append(self.network(to_input(batch).to(self.device)).float().cpu().numpy())
@@ -81,7 +86,10 @@ def load_extractor(workspace: Workspace) -> Extractor:
     else:
         network, source = _published_network(inception), "ImageNet, torchvision's Inception_V3_Weights.IMAGENET1K_V1"
     network.fc = torch.nn.Identity()
-    return Extractor(network.eval().to(workspace.device), source, options.random_weights, workspace.device)
+    if options.keras_pooling:
+        source += ", average pools without their padding"
+    network = network.eval().to(workspace.device)
+    return Extractor(network, source, options.random_weights, workspace.device, options.keras_pooling)
 
 
 def _torchvision_inception():
@@ -133,6 +141,27 @@ def _random_network(inception, seed):
         if isinstance(layer, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(layer.weight)
     return network
+
+
+@contextmanager
+def pooling_without_padding(active: bool):
+    """As long as the block runs, Inception's average pools divide by the pixels inside the picture alone.
+
+    Keras's pools do so and torchvision's do not: features of weights that come from Keras are otherwise 18 % off
+    (relative, measured on a photo-trained network). torchvision's blocks call the function by its module, so the
+    module's name for it is what is exchanged.
+    """
+    if not active:
+        yield
+        return
+    inception = _torchvision_inception()
+    functional = inception.F
+    pool = partial(functional.avg_pool2d, count_include_pad=False)
+    inception.F = SimpleNamespace(**{**vars(functional), "avg_pool2d": pool})
+    try:
+        yield
+    finally:
+        inception.F = functional
 
 
 def cached_features(workspace: Workspace, extractor: Extractor, names: list[str], images_of) -> list[np.ndarray]:

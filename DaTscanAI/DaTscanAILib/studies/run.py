@@ -41,6 +41,9 @@ def run_study(name: str, options: StudyOptions) -> dict:
 _OPTIONS = {
     "weights": ("kim2018", "quan2019"),
     "random_weights": ("kim2018", "quan2019"),
+    "keras_pooling": ("kim2018", "quan2019"),
+    "random_slice": ("kim2018",),
+    "paper_shares": ("quan2019",),
     "independent": ("wenzel2019",),
     "architecture": ("nazari2021-lrp", "nazari2021-extrastriatal"),
     "plain_input": ("nazari2021-lrp", "nazari2021-extrastriatal"),

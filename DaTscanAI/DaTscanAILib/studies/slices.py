@@ -35,6 +35,12 @@ def representative_slice(voxels: np.ndarray, atlas: Atlas) -> int:
     return int(specific.sum(axis=(0, 1)).argmax())
 
 
+def random_slice(random: np.random.Generator, atlas: Atlas) -> int:
+    """Index of any axial slice that holds part of both striatal regions, each as likely as the others."""
+    left, right = (np.isin(atlas.regions, codes).any(axis=(0, 1)) for codes in ((1, 3), (2, 4)))
+    return int(random.choice(np.flatnonzero(left & right)))
+
+
 def chosen_slice(one: Prepared, voxels: np.ndarray, atlas: Atlas) -> int:
     """The slice that the manifest's column `slice_z` names (mm, MNI), else the representative one.
 

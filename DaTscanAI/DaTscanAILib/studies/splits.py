@@ -34,7 +34,9 @@ def balanced(truth: np.ndarray, random: np.random.Generator) -> np.ndarray:
 def best_for_age(
     strata: list, ages: list[float | None], shares: tuple[float, ...], random: np.random.Generator, tries: int = 100
 ) -> np.ndarray:
-    """Of so many stratified divisions the one whose sets differ least in mean age (Nazari 2021).
+    """Of so many stratified divisions the one whose sets differ least in mean age within a stratum (Nazari 2021).
+
+    "Balanced within the four subgroups" of class and sex: the largest difference of any stratum is what counts.
 
     Args:
         ages: years; scans without one are left out of the means.
@@ -42,11 +44,17 @@ def best_for_age(
     Returns:
         Number of the set of each scan.
     """
+    divisions = [allot(strata, shares, random) for _ in range(tries)]
+    return min(divisions, key=lambda sets: max(age_differences(strata, ages, sets).values(), default=0.0))
+
+
+def age_differences(strata: list, ages: list[float | None], sets: np.ndarray) -> dict:
+    """By stratum, the largest difference in years between the mean ages of two sets."""
     known = np.array([age is not None for age in ages])
     years = np.array([age if age is not None else 0.0 for age in ages])
-
-    def age_difference(sets):
-        means = [years[known & (sets == k)].mean() for k in range(len(shares)) if (known & (sets == k)).any()]
-        return max(means) - min(means) if means else 0.0
-
-    return min((allot(strata, shares, random) for _ in range(tries)), key=age_difference)
+    members = {stratum: np.array([other == stratum for other in strata]) & known for stratum in dict.fromkeys(strata)}
+    means = {
+        stratum: [years[of_stratum & (sets == k)].mean() for k in np.unique(sets) if (of_stratum & (sets == k)).any()]
+        for stratum, of_stratum in members.items()
+    }
+    return {stratum: float(max(values) - min(values)) for stratum, values in means.items() if values}

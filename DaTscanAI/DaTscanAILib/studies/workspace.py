@@ -37,6 +37,9 @@ class StudyOptions:
         prepared: cache of prepared scans, which studies of the same scans may share; in `output` by default.
         weights: file with Inception's ImageNet weights.
         random_weights: run Inception with random weights, to try the pipeline.
+        keras_pooling: the weights come from Keras, whose average pools leave the padding out.
+        random_slice: a random axial slice through the striatum in place of the representative one (kim2018).
+        paper_shares: as many scans of either class as the paper had, drawn at random (quan2019).
         independent: manifest of other scans to test on (wenzel2019).
         architecture: network in place of the published one (nazari2021-lrp, nazari2021-extrastriatal).
         plain_input: show the networks the scans themselves (nazari2021-lrp, nazari2021-extrastriatal).
@@ -52,6 +55,9 @@ class StudyOptions:
     prepared: Path | None = None
     weights: Path | None = None
     random_weights: bool = False
+    keras_pooling: bool = False
+    random_slice: bool = False
+    paper_shares: bool = False
     independent: Path | None = None
     architecture: str | None = None
     plain_input: bool = False
@@ -141,6 +147,9 @@ class Workspace:
             "quick": options.quick,
             "seed": options.seed,
             "weights": file_sha256(options.weights) if options.weights else options.random_weights,
+            "keras_pooling": options.keras_pooling,
+            "random_slice": options.random_slice,
+            "paper_shares": options.paper_shares,
             "architecture": options.architecture,
             "plain_input": options.plain_input,
             "epochs": options.epochs,
