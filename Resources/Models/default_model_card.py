@@ -1,4 +1,4 @@
-"""The page of the default model, from its metadata and evaluations: each figure with what training saw of its scans."""
+"""The page of the default model, from its metadata and evaluations."""
 
 MAIN = ("unseen", "unseen_smoothed", "seen")
 TITLES = {
@@ -41,9 +41,10 @@ def _head(metadata):
     own, members = metadata["datscanai"], len(metadata["datscanai"]["weights"])
     return f"""# compact-ensemble
 {members} networks of {metadata["parameters"]:,} parameters each (`{own["architecture"]}` in
-`classification/networks.py`) that read a dopamine-transporter SPECT scan in MNI space (71 x 90 x 72 voxels of 2 mm, lower putamen left) as
-**normal**, **reduced** or **uncertain**, and grade the loss of six regions of the striatum. Research use only, not a
-medical device. **Everything on this page was measured on simulated scans.** How it reads patients is not known."""
+`classification/networks.py`) that read a dopamine-transporter SPECT scan in MNI space (71 x 90 x 72 voxels of 2 mm,
+lower putamen left) as **normal**, **reduced** or **uncertain**, and grade the loss of six regions of the striatum.
+Research use only, not a medical device. **Everything on this page was measured on simulated scans.** How it reads
+patients is not known."""
 
 
 def _training(metadata):
@@ -178,8 +179,8 @@ def _reality():
 Networks trained and tested on uncurated scans of ten French hospitals reached an area under the ROC curve of about
 0.95 (DaT-Park 2026: 0.959, 0.952, 0.949 for the first three), because single readers' reports are the truth there and
 change in 4 of 14 hard scans. Curated studies report 0.97 to 0.98 accuracy. An area near 1 on simulated scans says
-that the model reads what the simulator makes, no more. Calibration slopes fell from 1.04 to 0.74 there on new hospitals:
-probabilities should not be taken at their word elsewhere."""
+that the model reads what the simulator makes, no more. Calibration slopes fell from 1.04 to 0.74 there on new
+hospitals: probabilities should not be taken at their word elsewhere."""
 
 
 def _making():

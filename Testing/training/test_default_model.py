@@ -1,0 +1,87 @@
+"""The script that builds the default model: its cohorts, and the page that it writes."""
+
+import sys
+
+import pytest
+
+from DaTscanAILib.base.resources import resource_path
+from DaTscanAILib.simulation.anatomy import HELD_OUT, TRAINING_ANATOMIES
+
+sys.path.insert(0, str(resource_path("Models")))
+import build_default_model as build
+import default_model_card as card
+
+
+def span(one):
+    return range(one.seed, one.seed + one.count)
+
+
+def test_no_scan_heads_or_cameras_of_the_training_are_called_unseen():
+    training = range(build.TRAINING_SEED, build.TRAINING_SEED + build.TRAINING_SCANS)
+    for one in build.cohorts():
+        assert one.seed not in training
+        assert span(one)[-1] not in training
+        unseen = one.seen.startswith("neither")
+        assert unseen == set(one.settings.anatomies).isdisjoint(TRAINING_ANATOMIES)
+        assert unseen == set(one.settings.families).isdisjoint(build.SEEN_CAMERAS)
+        assert unseen == (one.settings.anatomies == HELD_OUT)
+    assert build.TRAINING_SCANS >= 4000
+
+
+def test_cohorts_share_no_seed_but_where_one_is_the_other_smoothed():
+    cohorts = build.cohorts()
+    assert {"unseen", "unseen_smoothed", "seen"} < {one.name for one in cohorts}
+    for k, one in enumerate(cohorts):
+        for other in cohorts[k + 1 :]:
+            if {one.name, other.name} != {"unseen", "unseen_smoothed"}:
+                assert set(span(one)).isdisjoint(span(other)), (one.name, other.name)
+
+
+@pytest.fixture
+def found():
+    share = {"value": 0.9876, "low": 0.95, "high": 1.0, "n": 80}
+    keys = {key: share for _, key in card.ROWS}
+    sources = {
+        source: dict.fromkeys(
+            ("errors_caught", "errors_caught_by_it_alone", "right_doubted", "right_doubted_by_it_alone"), 3
+        )
+        for source in card.SOURCES
+    }
+    parts = {
+        "doubt": {"errors": 4, "right": 76, "sources": sources},
+        "grades": {"all": {"exact": share, "within_one": share}},
+        "atypical_by_subtype": {"focal": share, "normal": share},
+        "strong_loss_called_normal": None,
+        "members_disagree": share,
+    }
+    one = {
+        **keys,
+        "seen": "neither heads nor cameras",
+        "answered": 80,
+        "failed": 2,
+        "expected_calibration_error": 0.0123,
+        "groups": {"subtype": {}},
+        "parts": parts,
+    }
+    return dict.fromkeys(("unseen", "unseen_smoothed", "seen", "stored_mni", "stored_few", "pattern_focal"), one)
+
+
+def test_the_page_says_of_each_figure_what_training_has_seen_and_what_real_scans_allow(found):
+    metadata = {
+        "parameters": 1455644,
+        "eval_metrics": {"calibration_scans": 420},
+        "training": {"validation_share": 0.2, "epochs": 3, "copies": 3, "members": 5, "spares": 1},
+        "datscanai": {
+            "architecture": "compact-regional",
+            "weights": [{}] * 5,
+            "trained_on": "Trained on simulated scans.",
+            "rule": {"doubt": [0.1, 0.9]},
+        },
+    }
+    page = card.page(metadata, found)
+    assert "| seen in training | neither heads nor cameras |" in page
+    assert "0.988 (0.950-1.000) of 80" in page
+    assert "about\n0.95 (DaT-Park" in page
+    assert "measured on simulated scans" in page
+    # Badly stored cohorts are added up: 3 of each source in either.
+    assert "| unlike the training scans | 3 (3) / 3 (3) | 3 (3) / 3 (3) | 3 (3) / 3 (3) | 6 (6) / 6 (6) |" in page
