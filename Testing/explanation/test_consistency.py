@@ -12,7 +12,7 @@ from DaTscanAILib.mni.atlas import load_atlas
 from DaTscanAILib.training.input_sets import ImageSet
 from DaTscanAILib.training.relevance_cut import relevance_cut
 
-MIDWAY = shipped_reference().voxels
+MIDWAY = shipped_reference("midway").voxels
 
 
 def test_mean_and_share_of_a_known_map():

@@ -231,7 +231,7 @@ def write_model(
         networks: members of the ensemble.
         metadata: entries of MONAI's metadata to add (version, changelog, eval_metrics, ...).
         card: text of docs/README.md.
-        reference: what relevance is compared with; None for the shipped one. The folder gets a copy.
+        reference: what relevance is compared with; None for midway. The folder gets a copy.
         training_features: for a rule with `unlike_cut`.
     """
     folder = Path(folder)
@@ -242,7 +242,7 @@ def write_model(
         file = f"models/member_{number}.safetensors"
         write_weights(folder / file, network.state_dict())
         weights.append({"file": file, "sha256": file_sha256(folder / file)})
-    reference = (reference or shipped_reference()).copy_to(folder)
+    reference = (reference or shipped_reference("midway")).copy_to(folder)
     own = {
         "format": FORMAT,
         "architecture": architecture,

@@ -9,7 +9,6 @@ from ..mni.atlas import FULL_BOX, GRID_SPACING, STRIATUM_BOX, Atlas, embed, load
 
 BOXES = {"full": FULL_BOX, "striatum": STRIATUM_BOX}
 SLAB_HALF_THICKNESS = 3  # slices of 2 mm: 12 mm (Wenzel 2019)
-BRAIN_EDGE = 10.0  # mm over which the mask of the brain falls from 1 to 0
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,8 @@ class Preprocessing:
         from_reference: instead `(r - x) / scale`, r being the model's reference (`explanation/reference.py`). The
             input is then positive where uptake is lower than there and negative where it is higher.
         slab_center: MNI z in mm of the slab's middle, for `slab`.
-        brain_margin: mm around the brain beyond which the input falls to 0, so that glands and neck cannot speak;
-            None for no mask.
+        brain_margin: mm around the brain beyond which the input is 0, so that glands and neck cannot speak; None for
+            no mask.
     """
 
     box: str = "full"
@@ -51,7 +50,7 @@ class Preprocessing:
         voxels = np.clip(self._boxed(voxels), *self.window)
         difference = self._boxed(reference) - voxels if self.from_reference else voxels - np.float32(self.offset)
         if self.brain_margin is not None:
-            difference *= self._boxed(brain_weight(self.brain_margin))
+            difference *= self._boxed(brain_mask(self.brain_margin))
         return difference / np.float32(self.scale)
 
     def uptake(self, image: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -80,9 +79,11 @@ class Preprocessing:
 
 
 @lru_cache(maxsize=2)
-def brain_weight(margin: float) -> np.ndarray:
-    """1 in the brain and `margin` mm around it, falling to 0 over `BRAIN_EDGE` mm; float32 `(91, 109, 91)`."""
-    from scipy import ndimage
+def brain_mask(margin: float) -> np.ndarray:
+    """1 in the brain and `margin` mm around it, 0 beyond; float32 `(91, 109, 91)`."""
+    brain = load_atlas().brain
+    if margin > 0:
+        from scipy import ndimage
 
-    beyond = ndimage.distance_transform_edt(~load_atlas().brain, sampling=GRID_SPACING) - margin
-    return np.clip(1 - beyond / BRAIN_EDGE, 0, 1).astype(np.float32)
+        brain = ndimage.distance_transform_edt(~brain, sampling=GRID_SPACING) <= margin
+    return brain.astype(np.float32)

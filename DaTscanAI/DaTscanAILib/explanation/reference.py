@@ -13,6 +13,10 @@ from ..base.resources import resource_path
 from ..mni.atlas import GRID_SHAPE, read_volume_of_grid
 
 FILE = "reference.nii.gz"  # in a model's folder
+SHIPPED = {
+    "normal": ("mean normal scan (simulated)", "fpcit_normal_2mm.nii.gz"),
+    "midway": ("midway between normal and reduced (simulated)", "fpcit_midway_2mm.nii.gz"),
+}
 _LARGEST_FILE = 2**24  # bytes
 _LARGEST_NAME = 100  # characters: it stands beside the legends
 
@@ -50,21 +54,22 @@ class Reference:
         return Reference(self.name, Path(folder) / FILE, self.sha256)
 
 
-@lru_cache(maxsize=1)
-def shipped_reference() -> Reference:
-    """Midway between a mean normal and a mean reduced scan (simulated, `Resources/Templates/build_midway.py`)."""
-    path = resource_path("Templates", "fpcit_midway_2mm.nii.gz")
-    return Reference("midway between normal and reduced (simulated)", path, _sha256(path))
+@lru_cache(maxsize=2)
+def shipped_reference(kind: str) -> Reference:
+    """One of `SHIPPED`, which `Resources/Templates/build_references.py` makes of simulated scans."""
+    name, file = SHIPPED[kind]
+    path = resource_path("Templates", file)
+    return Reference(name, path, _sha256(path))
 
 
 def reference_of(folder: Path, entry: dict | None) -> Reference:
-    """The reference that a model's metadata name; without an entry the shipped one.
+    """The reference that a model's metadata name; without an entry midway, as in models of version 0.1.0.
 
     Raises:
         ValueError, KeyError, TypeError: the entry is not one.
     """
     if entry is None:
-        return shipped_reference()
+        return shipped_reference("midway")
     name = str(entry["name"])
     if not 0 < len(name) <= _LARGEST_NAME or not name.isprintable():
         raise ValueError

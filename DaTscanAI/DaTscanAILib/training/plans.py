@@ -13,7 +13,7 @@ class Plan:
     Attributes:
         architecture: name of the network.
         preprocessing: of its input.
-        reference: what its relevance is compared with; None for the shipped one.
+        reference: what its input and its relevance are compared with, or which of `explanation.reference.SHIPPED`.
         members: networks of the ensemble, which differ in initial weights and order of the scans.
         spares: networks trained beyond these; the `members` with the lowest validation loss are kept, because now and
             then one starts from weights that learn nothing.
@@ -37,7 +37,7 @@ class Plan:
 
     architecture: str
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    reference: Reference | None = None
+    reference: Reference | str = "midway"
     members: int = 1
     spares: int = 0
     epochs: int = 30
@@ -61,12 +61,13 @@ class Plan:
     @property
     def compared_with(self) -> Reference:
         """The reference in use."""
-        return self.reference or shipped_reference()
+        return shipped_reference(self.reference) if isinstance(self.reference, str) else self.reference
 
 
 _COMPACT = Plan(
     "compact",
-    Preprocessing(from_reference=True),
+    Preprocessing(from_reference=True, brain_margin=0.0),
+    "normal",
     members=5,
     spares=1,
     epochs=3,
