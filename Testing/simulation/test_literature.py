@@ -180,7 +180,9 @@ def test_the_command_writes_the_table(tmp_path, monkeypatch, capsys):
     assert (recovery["n"], recovery["agreement"]) == ("12", "yes")
     page = (tmp_path / "simulated_against_published.md").read_text()
     assert "`python -m DaTscanAILib literature --count 40 --seed 7 --output DIR`" in page
-    assert page.count("| yes |") + page.count("| within its error |") + page.count("| no |") == len(rows)
+    answers = [f"| {one} |" for one in ("yes", "within its error", "no")]
+    assert sum(page.count(one) for one in answers) == sum(row["comparable"] == "True" for row in rows)
+    assert page.count("(not comparable) |") == sum(row["comparable"] == "False" for row in rows)
     assert len(capsys.readouterr().out.splitlines()) == len(rows)
 
 
@@ -194,7 +196,7 @@ def test_cells_of_the_page():
     assert "| a | 2 ± 0.25 | 2.12 ± 0.3 | 20 | yes | S |" in page
     assert "| b | 4 to 6.7 | 5 (4.02 to 5.98) | 20 | yes | S; R |" in page
     assert "Of 2 figures 2 are met, 0 within their error" in " ".join(page.split())
-    assert table_text(rows).splitlines()[2] == "Recovery,b,,,4,6.7,5,,4.02,5.98,20,yes,S,R"
+    assert table_text(rows).splitlines()[2] == "Recovery,b,,,4,6.7,5,,4.02,5.98,20,yes,True,S,R"
 
 
 def test_the_committed_table_is_of_these_published_figures():

@@ -191,7 +191,7 @@ def test_the_input_is_clipped_standardized_and_cropped():
 
 def test_the_summary_counts_what_is_read_as_labelled():
     facts = [
-        {"seed": seed, "label": label, "subtype": subtype, "family": "papers"}
+        {"seed": seed, "label": label, "subtype": subtype, "family": "papers", "anatomy": "icbm152"}
         for seed, (label, subtype) in enumerate(
             [("normal", "normal"), ("normal", "normal"), ("reduced", "burst"), ("reduced", "one_putamen")]
         )
@@ -209,7 +209,9 @@ def test_the_summary_counts_what_is_read_as_labelled():
     assert [fact["seed"] for fact in summary["wrong"]["sens"]] == [0]
     assert [fact["seed"] for fact in summary["wrong"]["spec"]] == [3]
     assert summary["wrong_by_subtype"]["spec"] == {"burst": [0, 1], "normal": [0, 2], "one_putamen": [1, 1]}
-    assert summary["uncertain_at_best_acc_height"]["right"] == 2
+    assert summary["uncertain_at_best_robust_height"]["right"] == 2
+    assert summary["wrong_by_family_and_label"]["spec"] == {"papers": {"normal": [0, 2], "reduced": [1, 2]}}
+    assert [summary["by_label"]["sens"][label]["right"] for label in ("normal", "reduced")] == [1, 2]
     assert summary["goal_reached"]
     votes["robust"][0] = 5
     assert not realism.summarize(facts, votes)["goal_reached"]

@@ -93,6 +93,7 @@ def table_text(rows: list[Compared]) -> str:
             "interval_high",
             "n",
             "agreement",
+            "comparable",
             "source",
             "remark",
         ]
@@ -101,7 +102,9 @@ def table_text(rows: list[Compared]) -> str:
         one, own = row.published, row.measured
         numbers = [one.value, one.spread, *(one.limits or (None, None)), own.value, own.spread, *own.interval]
         cells = ["" if number is None else f"{number:.4g}" for number in numbers]
-        table.writerow([one.topic, one.quantity, *cells, own.count, row.agreement, one.source, one.remark])
+        table.writerow(
+            [one.topic, one.quantity, *cells, own.count, row.agreement, one.comparable, one.source, one.remark]
+        )
     return text.getvalue()
 
 
@@ -112,7 +115,8 @@ def page_text(rows: list[Compared], command: str) -> str:
         rows: of the table.
         command: that makes it again.
     """
-    count = {answer: sum(row.agreement == answer for row in rows) for answer in ("yes", "within its error", "no")}
+    fair = [row for row in rows if row.published.comparable]
+    count = {answer: sum(row.agreement == answer for row in fair) for answer in ("yes", "within its error", "no")}
     lines = [
         "# Simulated against published",
         "",
@@ -121,9 +125,11 @@ def page_text(rows: list[Compared], command: str) -> str:
         "",
         "A published mean counts as met where the simulated one lies within the published spread, a range where it",
         "lies inside, a single figure within 5 %; `within its error` where only the 95 % interval of the simulated",
-        f"figure reaches there. Of {len(rows)} figures {count['yes']} are met, {count['within its error']} within "
+        f"figure reaches there. Of {len(fair)} figures {count['yes']} are met, {count['within its error']} within "
         "their error,",
-        f"{count['no']} are not.",
+        f"{count['no']} are not. {len(rows) - len(fair)} more, marked `not comparable`, stand for completeness: it is "
+        "known that",
+        "the two do not measure the same there.",
     ]
     for topic in dict.fromkeys(row.published.topic for row in rows):
         lines += [
@@ -147,7 +153,8 @@ def _page_row(row):
         f"{own.value:.3g} ({low:.3g} to {high:.3g})" if own.spread is None else f"{own.value:.3g} ± {own.spread:.2g}"
     )
     source = one.source + (f"; {one.remark}" if one.remark else "")
-    return f"| {one.quantity} | {published} | {simulated} | {own.count} | {row.agreement} | {source} |"
+    met = row.agreement if one.comparable else f"{row.agreement} (not comparable)"
+    return f"| {one.quantity} | {published} | {simulated} | {own.count} | {met} | {source} |"
 
 
 def describe(rows: list[Compared]) -> str:

@@ -19,6 +19,7 @@ class Published:
         spread: standard deviation over persons.
         limits: (lowest, highest) where a range was published, or figures of several studies.
         remark: what makes the two hard to compare.
+        comparable: False where it is known that the two do not measure the same.
     """
 
     topic: str
@@ -29,6 +30,7 @@ class Published:
     spread: float | None = None
     limits: tuple[float, float] | None = None
     remark: str = ""
+    comparable: bool = True
 
 
 _INSULA = "theirs is a cluster of the insula, ours its outline without the large striatal regions"
@@ -59,6 +61,7 @@ def _lange_rows():
                 value,
                 spread,
                 remark="the simulator's without correction of scatter" if correction == "map" else "",
+                comparable=nucleus != "caudate",
             )
 
 
@@ -78,6 +81,7 @@ def _lange_shapes():
                 value,
                 spread,
                 remark="their regions are not ours, see below" if measure == "ratio" else "",
+                comparable=measure != "ratio",
             )
 
 
@@ -105,6 +109,7 @@ def _healthy_map():
             _MAP,
             value,
             remark=smoother if region in striatal else "",
+            comparable=region not in striatal,
         )
     yield Published(
         "Uptake of healthy brains over occipital cortex, attenuation corrected",
@@ -112,6 +117,8 @@ def _healthy_map():
         "sides_ratio",
         _MAP,
         0.94,
+        remark="thin caudates lose more in a mean of many persons than putamina do",
+        comparable=False,
     )
 
 

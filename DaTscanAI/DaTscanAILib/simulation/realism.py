@@ -35,7 +35,7 @@ class Specimen:
 
     Attributes:
         inputs: float32 `(heights, 72, 72)`; None where our own chain would refuse the registration.
-        facts: `seed`, `label`, `subtype`, `severity`, `family`, `landmark_error_mm`.
+        facts: `seed`, `label`, `subtype`, `severity`, `family`, `anatomy`, `landmark_error_mm`.
     """
 
     inputs: np.ndarray | None
@@ -91,6 +91,7 @@ def make_specimen(seed: int, true_affine: bool = False) -> Specimen:
         "subtype": scan.degeneration.subtype,
         "severity": round(scan.degeneration.severity, 3),
         "family": scan.camera.family,
+        "anatomy": scan.anatomy,
         "landmark_error_mm": 0.0,
     }
     affine = scan.pose.scanner_from_mni
@@ -136,15 +137,25 @@ def summarize(facts: list[dict], votes: dict[str, np.ndarray]) -> dict:
         name: _wrong(facts, (answer != truth)[:, HEIGHTS.index(best[name]["height_mm"])])
         for name, answer in answers.items()
     }
+    by_label = {
+        name: {
+            label: _counted((answer == truth)[truth[:, 0] == reduced, HEIGHTS.index(best[name]["height_mm"])])
+            for label, reduced in (("normal", False), ("reduced", True))
+        }
+        for name, answer in answers.items()
+    }
     differ = (answers["sens"] != answers["spec"])[:, HEIGHTS.index(best[JUDGE]["height_mm"])]
     return {
         "table": table,
         "best": best,
-        "goal_reached": best[JUDGE]["share"] >= GOAL,
+        "by_label": by_label,
+        "goal_reached": all(part["share"] >= GOAL for part in by_label[JUDGE].values()),
         "wrong": wrong,
         "wrong_by_subtype": {name: _grouped(facts, rows, "subtype") for name, rows in wrong.items()},
         "wrong_by_family": {name: _grouped(facts, rows, "family") for name, rows in wrong.items()},
-        "uncertain_at_best_acc_height": _counted(differ),
+        "wrong_by_anatomy": {name: _grouped(facts, rows, "anatomy") for name, rows in wrong.items()},
+        "wrong_by_family_and_label": {name: _crossed(facts, rows) for name, rows in wrong.items()},
+        f"uncertain_at_best_{JUDGE}_height": _counted(differ),
     }
 
 
@@ -161,6 +172,15 @@ def _grouped(facts, wrong, key):
     """`{value: [wrong, all]}`."""
     counts = Counter(fact[key] for fact in wrong)
     return {value: [counts[value], total] for value, total in sorted(Counter(fact[key] for fact in facts).items())}
+
+
+def _crossed(facts, wrong):
+    """`{family: {label: [wrong, all]}}`."""
+    families = sorted({fact["family"] for fact in facts})
+    return {
+        family: _grouped(*([fact for fact in part if fact["family"] == family] for part in (facts, wrong)), "label")
+        for family in families
+    }
 
 
 def describe(summary: dict) -> str:
@@ -180,14 +200,20 @@ def describe(summary: dict) -> str:
             ", ".join(
                 f"{value} {n} of {total}" for value, (n, total) in summary[f"wrong_by_{key}"][name].items() if n
             )
-            for key in ("subtype", "family")
+            for key in ("subtype", "family", "anatomy")
         ]
-        lines.append(f"{name} wrong at {best['height_mm']:+.0f} mm: {by[0] or 'none'}; {by[1] or 'none'}")
-    uncertain = summary["uncertain_at_best_acc_height"]
+        lines.append(f"{name} wrong at {best['height_mm']:+.0f} mm: " + "; ".join(part or "none" for part in by))
+        lines.append(
+            f"{name} right at {best['height_mm']:+.0f} mm: "
+            + ", ".join(
+                f"{part['right']} of {part['count']} {label}" for label, part in summary["by_label"][name].items()
+            )
+        )
+    uncertain = summary[f"uncertain_at_best_{JUDGE}_height"]
     lines.append(f"sens and spec differ on {uncertain['right']} of {uncertain['count']}")
     lines.append(f"registrations not accepted: {len(summary['not_accepted'])} of {summary['scans']}")
     reached = "reached" if summary["goal_reached"] else "missed"
-    lines.append(f"goal of {GOAL:.0%} by {JUDGE} at its best height: {reached}")
+    lines.append(f"goal of {GOAL:.0%} of normal and of reduced scans by {JUDGE} at its best height: {reached}")
     return "\n".join(lines)
 
 

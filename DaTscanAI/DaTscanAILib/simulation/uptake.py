@@ -18,13 +18,13 @@ REFERENCE_AGE = 65.0  # years
 # Specific ratio at the reference age (man, unmedicated), and its share lost at full disease (progression >= 1).
 STRIATAL_RATIO = {"caudate": 5.9, "anterior_putamen": 5.25, "posterior_putamen": 4.95, "accumbens": 4.3}
 EXTRASTRIATAL_RATIO = {
-    Region.THALAMUS: (0.60, 0.12),
-    Region.MIDBRAIN: (0.45, 0.30),
-    Region.PONS: (0.18, 0.05),
+    Region.THALAMUS: (0.40, 0.12),
+    Region.MIDBRAIN: (0.53, 0.30),
+    Region.PONS: (0.25, 0.05),
     Region.MEDULLA: (0.09, 0.0),
     Region.INSULA: (0.17, 0.35),
-    Region.AMYGDALA: (0.28, 0.35),
-    Region.HIPPOCAMPUS: (0.16, 0.10),
+    Region.AMYGDALA: (0.50, 0.35),
+    Region.HIPPOCAMPUS: (0.45, 0.10),
     Region.VENTROMEDIAL_FRONTAL: (0.06, 0.30),
     Region.TEMPORAL_POLE: (0.05, 0.25),
 }
