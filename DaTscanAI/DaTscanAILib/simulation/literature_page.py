@@ -10,19 +10,22 @@ from .published import Published
 NOTES = """
 ## What differs, and what we know of why
 
+- **How the ratios were chosen.** The simulated striatum binds 5.4 times its background on average, the mean of the
+  calibrated European data base. Lange's putamina would want about a tenth less, networks that others trained on
+  patients (`realism`) somewhat more: with lower ratios they call more of our normal scans reduced.
 - **Caudate against putamen.** Lange's caudates lie far above the putamina, the simulator's do not. Their regions are
   not ours: by our hottest voxels the published mean map of healthy persons has about the simulator's ratio. These
   rows therefore are no test of the simulator; the striatum as a whole is.
-- **Correction of attenuation** raises the simulated SBR more than the published one. The reference regions differ
-  (ours is mostly cortex near the surface, too bright without correction), and the simulator's attenuation maps come
-  with a perfect correction of scatter.
-- **Spreads** of normal scans are wider than those of one camera: each group here mixes cameras, filters and radii.
+- **Correction of attenuation** raises the simulated SBR about as Chang's method did in Lange's patients, and more than
+  their attenuation maps did: without correction of scatter such a map makes too much of the middle of the head.
+- **Spreads** of normal scans are wider than those of one camera: each group here mixes cameras, filters, radii, and
+  heads whose white matter takes up from half of what grey matter does to all of it.
 - **The healthy map** is a mean of many persons, normalized and smoothed by others; its striatal uptake lies under
   that of Lange's single scans. Outside the striatum it is the better comparison.
-- **Loss and recovery.** Over 200 scans the mean loss of the reduced ones agrees with Lange's within its error; of the
-  smallest losses, on which readers differ, nothing is known. A little less of the true binding is recovered than in
-  phantoms (why, we do not know).
-- **The insula.** Here part of its uptake is the putamen's, blurred outwards by the camera.
+- **The area under the ROC curve** is of scans labelled by their true loss; theirs is of clinical diagnoses, which
+  some scans contradict.
+- **The insula** follows the putamen too closely: part of its uptake is the putamen's, blurred outwards by the camera.
+  The simulator's nuclei are as large as the atlas draws them; smaller and hotter ones would shine less far.
 - Not compared: test-retest differences, radius of rotation, calibration of cameras with phantoms.
 """
 
@@ -127,8 +130,8 @@ def page_text(rows: list[Compared], command: str) -> str:
         "lies inside, a single figure within 5 %; `within its error` where only the 95 % interval of the simulated",
         f"figure reaches there. Of {len(fair)} figures {count['yes']} are met, {count['within its error']} within "
         "their error,",
-        f"{count['no']} are not. {len(rows) - len(fair)} more, marked `not comparable`, stand for completeness: it is "
-        "known that",
+        f"{count['no']} are not. {len(rows) - len(fair)} more, marked `not comparable`, stand for completeness: it"
+        " is known that",
         "the two do not measure the same there.",
     ]
     for topic in dict.fromkeys(row.published.topic for row in rows):

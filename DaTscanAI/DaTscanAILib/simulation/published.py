@@ -145,6 +145,7 @@ PUBLISHED = (
         "Iwabuchi 2019, EJNMMI Res, figure 3 (DaTView, DaTQUANT)",
         limits=(0.906, 0.978),
         remark="Parkinsonian syndromes against others, not reduced against normal readings",
+        comparable=False,
     ),
     *_lange_shapes(),
     Published(

@@ -138,10 +138,7 @@ def summarize(facts: list[dict], votes: dict[str, np.ndarray]) -> dict:
         for name, answer in answers.items()
     }
     by_label = {
-        name: {
-            label: _counted((answer == truth)[truth[:, 0] == reduced, HEIGHTS.index(best[name]["height_mm"])])
-            for label, reduced in (("normal", False), ("reduced", True))
-        }
+        name: _by_label((answer == truth)[:, HEIGHTS.index(best[name]["height_mm"])], truth[:, 0])
         for name, answer in answers.items()
     }
     differ = (answers["sens"] != answers["spec"])[:, HEIGHTS.index(best[JUDGE]["height_mm"])]
@@ -157,6 +154,12 @@ def summarize(facts: list[dict], votes: dict[str, np.ndarray]) -> dict:
         "wrong_by_family_and_label": {name: _crossed(facts, rows) for name, rows in wrong.items()},
         f"uncertain_at_best_{JUDGE}_height": _counted(differ),
     }
+
+
+def _by_label(right, reduced):
+    """Counts of normal and of reduced scans; a label without scans is left out."""
+    parts = {"normal": right[~reduced], "reduced": right[reduced]}
+    return {label: _counted(part) for label, part in parts.items() if part.size}
 
 
 def _counted(right):

@@ -22,9 +22,9 @@ EXTRASTRIATAL_RATIO = {
     Region.MIDBRAIN: (0.53, 0.30),
     Region.PONS: (0.25, 0.05),
     Region.MEDULLA: (0.09, 0.0),
-    Region.INSULA: (0.17, 0.35),
+    Region.INSULA: (0.17, 0.22),
     Region.AMYGDALA: (0.50, 0.35),
-    Region.HIPPOCAMPUS: (0.45, 0.10),
+    Region.HIPPOCAMPUS: (0.58, 0.10),
     Region.VENTROMEDIAL_FRONTAL: (0.06, 0.30),
     Region.TEMPORAL_POLE: (0.05, 0.25),
 }
