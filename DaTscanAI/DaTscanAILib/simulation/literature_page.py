@@ -16,8 +16,8 @@ NOTES = """
 - **Caudate against putamen.** Lange's caudates lie far above the putamina, the simulator's do not. Their regions are
   not ours: by our hottest voxels the published mean map of healthy persons has about the simulator's ratio. These
   rows therefore are no test of the simulator; the striatum as a whole is.
-- **Correction of attenuation** raises the simulated SBR about as Chang's method did in Lange's patients, and more than
-  their attenuation maps did: without correction of scatter such a map makes too much of the middle of the head.
+- **Correction of attenuation** raises the simulated SBR about as Chang's method did in Lange's patients, and more
+  than their attenuation maps did: without correction of scatter such a map makes too much of the head's middle.
 - **Spreads** of normal scans are wider than those of one camera: each group here mixes cameras, filters, radii, and
   heads whose white matter takes up from half of what grey matter does to all of it.
 - **The healthy map** is a mean of many persons, normalized and smoothed by others; its striatal uptake lies under
