@@ -112,14 +112,16 @@ class Anatomy:
         codes: `(x, y, z)` uint8 of `Region` of the undeformed brain, 1 mm, RAS order.
         origin: RAS mm of voxel (0, 0, 0).
         traits: what makes the head of the brain.
-        corners: the codes of each of the eight voxels of a 2x2x2 block, every one contiguous: lookups are fast.
+        patterns: `(n, 8)` the codes in every different block of 2x2x2 voxels; there are some thousand.
+        pattern_of_block: `(x // 2, y // 2, z // 2)`, index of `patterns`.
     """
 
     name: str
     codes: np.ndarray = field(repr=False)
     origin: np.ndarray
     traits: Traits
-    corners: tuple[np.ndarray, ...] = field(repr=False)
+    patterns: np.ndarray = field(repr=False)
+    pattern_of_block: np.ndarray = field(repr=False)
 
     def mean_position(self, *regions: Region) -> np.ndarray:
         """Centre of gravity (3,) in RAS mm of the union of regions."""
@@ -134,25 +136,25 @@ class Anatomy:
         Returns:
             `(x // 2, y // 2, z // 2)` float32; its voxel (0, 0, 0) lies 0.5 mm above `origin` on every axis.
         """
-        total = np.zeros(self.corners[0].shape, np.float32)
-        for low, high in zip(self.corners[::2], self.corners[1::2], strict=True):
-            total += value_of_code[low] + value_of_code[high]
-        total /= 8
-        return total
+        values = value_of_code[self.patterns.T]
+        mean = sum(values[::2] + values[1::2]) / np.float32(8)
+        return mean[self.pattern_of_block]
 
 
 def load_anatomy(name: str) -> Anatomy:
     """Read an anatomy; `name` is one of `ANATOMIES`."""
-    codes, origin, corners = _load_brain(HEADS[name].brain)
-    return Anatomy(name, codes, origin, HEADS[name], corners)
+    codes, origin, patterns, pattern_of_block = _load_brain(HEADS[name].brain)
+    return Anatomy(name, codes, origin, HEADS[name], patterns, pattern_of_block)
 
 
 @lru_cache(maxsize=2)
 def _load_brain(brain):
-    """Codes `(x, y, z)`, RAS position of the first voxel, and the codes by their places in blocks of 2x2x2."""
+    """Codes `(x, y, z)`, RAS position of the first voxel, and the blocks of 2x2x2 codes as `Anatomy` has them."""
     image = sitk.ReadImage(str(resource_path("Templates", f"anatomy_{brain}_1mm.nii.gz")))
     codes = np.ascontiguousarray(sitk.GetArrayFromImage(image).transpose(2, 1, 0))
     codes.flags.writeable = False
     x, y, z = (n - n % 2 for n in codes.shape)
-    corners = tuple(np.ascontiguousarray(codes[i:x:2, j:y:2, k:z:2]) for i, j, k in np.ndindex(2, 2, 2))
-    return codes, np.array(image.GetOrigin()) * (-1, -1, 1), corners
+    blocks = np.stack([codes[i:x:2, j:y:2, k:z:2] for i, j, k in np.ndindex(2, 2, 2)], axis=-1)
+    patterns, pattern_of_block = np.unique(blocks.view(np.uint64)[..., 0], return_inverse=True)
+    pattern_of_block = pattern_of_block.astype(np.int32).reshape(blocks.shape[:3])
+    return codes, np.array(image.GetOrigin()) * (-1, -1, 1), patterns.view(np.uint8).reshape(-1, 8), pattern_of_block

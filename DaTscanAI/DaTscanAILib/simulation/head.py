@@ -17,6 +17,7 @@ from .deformation import (
 from .glands import Gland
 from .patterns import Focus, kept_around
 from .pose import MIDDLE, Pose
+from .sampling import at, filter_reach, may_be_near, smoothed
 from .uptake import Uptake
 
 SPACING = 2.0  # mm of the working maps
@@ -94,35 +95,38 @@ class Head:
         Returns:
             (activity, head), two float32 arrays of `shape`; head is the share of each voxel inside the head.
         """
-        position, position_of_head = self.positions(scanner_from_voxel, shape)
+        points = self._points(scanner_from_voxel, shape)
         sigma = antialias / SPACING
-        brain, cover, around, outline = (
-            ndimage.map_coordinates(ndimage.gaussian_filter(volume, sigma), where, order=1)
-            for volume, where in (
-                (self.brain, position),
-                (self.cover, position),
-                (self.around, position_of_head),
-                (self.outline, position_of_head),
-            )
-        )
-        return brain + (1 - cover) * around, np.maximum(outline, cover)
+        reach = filter_reach(sigma) + 1
+        places = ((points - self.origin) / SPACING).T
+        strongest = np.abs(self.deformation).max(axis=(1, 2, 3)) / SPACING
+        near = may_be_near(self.cover > 0, strongest + reach, places)
+        deformed = self._deformed(places[:, near])
+        brain, cover = (at(smoothed(volume, sigma), deformed, near) for volume in (self.brain, self.cover))
+        places = (((points - MIDDLE) / self.pose.head_scale + MIDDLE - self.origin) / SPACING).T
+        near = may_be_near((self.outline > 0) | (self.around > 0), np.full(3, reach), places)
+        places = places[:, near].astype(np.float32)
+        around, outline = (at(smoothed(volume, sigma), places, near) for volume in (self.around, self.outline))
+        return (brain + (1 - cover) * around).reshape(shape), np.maximum(outline, cover).reshape(shape)
 
     def share_of(self, regions: tuple[Region, ...], scanner_from_voxel: np.ndarray, shape) -> np.ndarray:
         """Share of each voxel of a grid that lies in the union of regions, float32."""
         wanted = np.isin(np.arange(len(Region)), regions).astype(np.float32)
         mask = _extend(self.anatomy.halved(wanted), int(NECK / SPACING), 0)
-        return ndimage.map_coordinates(mask, self.positions(scanner_from_voxel, shape)[0], order=1)
+        places = ((self._points(scanner_from_voxel, shape) - self.origin) / SPACING).T
+        return ndimage.map_coordinates(mask, self._deformed(places), order=1).reshape(shape)
 
-    def positions(self, scanner_from_voxel: np.ndarray, shape) -> tuple[np.ndarray, np.ndarray]:
-        """Where a grid's voxels lie in the maps of the brain and of the head around it, float32 `(3, x, y, z)`."""
+    def _points(self, scanner_from_voxel, shape):
+        """MNI mm `(n, 3)` of a grid's voxels."""
         mni_from_voxel = np.linalg.inv(self.pose.scanner_from_mni) @ scanner_from_voxel
         grid = np.stack(np.meshgrid(*[np.arange(n, dtype=np.float32) for n in shape], indexing="ij"), axis=-1)
-        points = apply_affine(mni_from_voxel, grid).astype(np.float32)
-        position = np.moveaxis((points - self.origin) / SPACING, -1, 0)
-        of_head = np.moveaxis(((points - MIDDLE) / self.pose.head_scale + MIDDLE - self.origin) / SPACING, -1, 0)
-        coarse = position * (SPACING / COARSE)
+        return apply_affine(mni_from_voxel, grid.reshape(-1, 3)).astype(np.float32)
+
+    def _deformed(self, places):
+        """Where places `(3, n)` of the maps lie in the undeformed brain, float32."""
+        coarse = places * (SPACING / COARSE)
         shift = [ndimage.map_coordinates(field, coarse, order=1, mode="nearest") for field in self.deformation]
-        return (position + np.stack(shift) / SPACING).astype(np.float32), of_head.astype(np.float32)
+        return (places + np.stack(shift) / SPACING).astype(np.float32)
 
 
 def _take(brain, anatomy, concentration, foci):
