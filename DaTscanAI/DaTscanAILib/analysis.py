@@ -17,7 +17,8 @@ from .classification.torch_problems import gpu_problem, torch_problem
 from .explanation.lower_putamen import explain
 from .mni.atlas import load_atlas
 from .quantification.mirroring import ipsilateral_left
-from .quantification.normal_values import normal_values
+from .quantification.compared_scan import compare_with_normals
+from .quantification.normals import NormalDatabase
 from .quantification.other_method import Method, quantify_with
 from .quantification.sbr import describe_quantification, quantify
 from .quantification.scaling import normalize
@@ -45,12 +46,14 @@ class Analysis:
         relevance: float32 on the same grid, patient's own orientation, positive argues for "reduced"; None where
             nothing was classified.
         error: why there is no answer, one sentence; None when all went well.
+        normals: that the scan was set beside; None where none were asked for.
     """
 
     result: dict
     normalized: np.ndarray | None
     relevance: np.ndarray | None
     error: str | None
+    normals: NormalDatabase | None = None
 
 
 class Analyzer:
@@ -81,6 +84,7 @@ class Analyzer:
         scanner_from_mni: np.ndarray | Registration | None = None,
         method: Method | None = None,
         progress: Callable[[str], None] | None = None,
+        normals: NormalDatabase | None = None,
     ) -> Analysis:
         """Run the chain on one scan.
 
@@ -91,8 +95,9 @@ class Analyzer:
                 has been computed before.
             method: of the SBRs, in place of the default.
             progress: called with each of `STAGES` as it begins; may raise to stop.
+            normals: to set the scan beside.
         """
-        run = _Run(scan, case, Stopwatch(progress), self.atlas)
+        run = _Run(scan, case, Stopwatch(progress), self.atlas, normals)
         run.register(scanner_from_mni)
         error = run.quantify(method) or run.refusal() or torch_problem(display_name(scan.path))
         if error:
@@ -136,14 +141,15 @@ def measure(
     last_stage: str = "quantification",
     method: Method | None = None,
     progress: Callable[[str], None] | None = None,
+    normals: NormalDatabase | None = None,
 ) -> Analysis:
     """The chain without its classification; needs neither a model nor torch.
 
     Args:
         last_stage: "registration" or "quantification".
-        scan, case, scanner_from_mni, method, progress: as in `Analyzer.analyze`.
+        scan, case, scanner_from_mni, method, progress, normals: as in `Analyzer.analyze`.
     """
-    run = _Run(scan, case, Stopwatch(progress), load_atlas())
+    run = _Run(scan, case, Stopwatch(progress), load_atlas(), normals)
     run.register(scanner_from_mni)
     return run.finished(run.quantify(method) if last_stage == "quantification" else None)
 
@@ -151,8 +157,8 @@ def measure(
 class _Run:
     """One scan on its way through the stages."""
 
-    def __init__(self, scan, case, clock, atlas):
-        self.scan, self.clock, self.atlas = scan, clock, atlas
+    def __init__(self, scan, case, clock, atlas, normals):
+        self.scan, self.clock, self.atlas, self.normals = scan, clock, atlas, normals
         self.registration = self.normalized = self.quantification = None
         self.result = {
             "case": case,
@@ -190,10 +196,20 @@ class _Run:
         except DaTscanError as error:
             return f"{display_name(self.scan.path)}: {error}"
         self.result["quantification"] = describe_quantification(shown)
-        if shown is self.quantification:  # another method has other normal values
-            self.result["quantification"]["normal_values"] = normal_values(self.scan.patient.age)
         self.result["warnings"] += shown.warnings
+        self.set_beside_normals(usual_method=shown is self.quantification)
         return None
+
+    def set_beside_normals(self, usual_method: bool):
+        """z-scores; null without normals, and with a sentence where they do not fit."""
+        measured = self.result["quantification"]
+        measured["z"] = measured["normals"] = None
+        if self.normals is None:
+            return
+        accepted = self.registration.accepted
+        compared = compare_with_normals(self.scan, self.normalized, measured, self.normals, usual_method, accepted)
+        measured["z"], measured["normals"] = compared.z, compared.to_json()
+        self.result["warnings"] += [compared.why_not] if compared.why_not else compared.notes
 
     def refusal(self) -> str | None:
         """Why the scan is not to be classified."""
@@ -218,7 +234,7 @@ class _Run:
         self.result["timing_s"] = self.clock.seconds()
         self.result["versions"] = software_versions()
         voxels = None if self.normalized is None else self.normalized.voxels
-        return Analysis(_without_non_finite(self.result), voxels, relevance, error)
+        return Analysis(_without_non_finite(self.result), voxels, relevance, error, self.normals)
 
 
 def _without_non_finite(result):

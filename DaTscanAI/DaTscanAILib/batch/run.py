@@ -16,8 +16,8 @@ from ..base.errors import DaTscanError
 from ..base.version import VERSION
 from ..classification.answer import choose_device
 from ..classification.model_folder import find_model
+from ..quantification.normals import read_normals
 from ..reading.inputs import Case
-from ..reading.scan import read_scan
 from ..reading.scan_checks import display_name
 from ..reporting.result_files import (
     check_replaceable,
@@ -28,6 +28,7 @@ from ..reporting.result_files import (
     write_case,
     write_table,
 )
+from .measuring import scan_of_case
 from .workers import bound_memory, cluster, once, one_at_a_time, processes, unordered
 
 _TABLE_EVERY_S = 5.0
@@ -45,6 +46,7 @@ class Options:
         resume: keep the cases that a former run has finished with the same scan, model and options.
         report: write `report.pdf`.
         keep_identifiers: put name, identifier, birth date and accession number into `result.json`.
+        normals: database to set the scans beside, a path or the name of a shipped one; None gives no z-scores.
         scheduler: address of a dask scheduler whose workers take the place of processes of this machine; they
             must see the same files under the same paths.
     """
@@ -56,6 +58,7 @@ class Options:
     resume: bool = False
     report: bool = True
     keep_identifiers: bool = False
+    normals: str | None = None
     scheduler: str | None = None
 
 
@@ -94,10 +97,11 @@ def analyze_batch(
         The outcomes in the order of the cases.
 
     Raises:
-        DaTscanError: the output folder, the model or the scheduler cannot be used; nothing was run.
+        DaTscanError: the output folder, the model, the normals or the scheduler cannot be used; nothing was run.
         TableNotWrittenError: a full disk; the cases are in their folders.
     """
     _check_model(options)
+    _normals(options)
     with sole_use(prepare_results(options.output)):
         table, done = _Table(options.output, cases), {}
         try:
@@ -117,6 +121,11 @@ def _check_model(options):
     find_model(options.model).check_weights()
     if options.device == "cuda" and options.scheduler is None:
         choose_device("cuda")
+
+
+def _normals(options):
+    """The database of normals that was asked for."""
+    return None if options.normals is None else read_normals(options.normals)
 
 
 class _Table:
@@ -165,8 +174,11 @@ def _outcomes(cases, options) -> Iterator[Outcome]:
 
 def _with_full_paths(cases, options):
     """Workers elsewhere have another working folder."""
-    model = options.model and (os.path.abspath(options.model) if Path(options.model).is_dir() else options.model)  # noqa: PTH100
-    options = replace(options, output=options.output.absolute(), model=model)
+    model, normals = (
+        os.path.abspath(name) if name and Path(name).exists() else name  # noqa: PTH100
+        for name in (options.model, options.normals)
+    )
+    options = replace(options, output=options.output.absolute(), model=model, normals=normals)
     return [replace(case, path=case.path and case.path.absolute()) for case in cases], options
 
 
@@ -242,9 +254,9 @@ def _analyze_and_write(case, options):
     start = time.perf_counter()
     folder = options.output / case.name
     check_replaceable(folder)
-    scan = _read(case)
+    scan = scan_of_case(case)
     reading = time.perf_counter() - start
-    analysis = _analyzer(options.model, options.device).analyze(scan, case.name)
+    analysis = _analyzer(options.model, options.device).analyze(scan, case.name, normals=_normals(options))
     timing = analysis.result["timing_s"]
     analysis.result["timing_s"] = {"reading": reading, **timing, "total": timing["total"] + reading}
     analysis.result["inputs_sha256"] = _inputs_sha256(scan, options)
@@ -254,20 +266,13 @@ def _analyze_and_write(case, options):
     return analysis.result
 
 
-def _read(case):
-    """The scan; what a manifest says of the patient goes before what its header says."""
-    scan = read_scan(case.path, case.series)
-    stated = {key: value for key in ("age", "sex") if (value := getattr(case, key)) is not None}
-    return replace(scan, patient=replace(scan.patient, **stated))
-
-
 def _finished(case, options):
     """The result of a former run with the same scan, model and options; None if there is none."""
     result = finished_result(options.output / case.name)
     if result is None:
         return None
     try:
-        same = result.get("inputs_sha256") == _inputs_sha256(_read(case), options)
+        same = result.get("inputs_sha256") == _inputs_sha256(scan_of_case(case), options)
     except (OSError, DaTscanError):  # the scan is gone: analyzing it says so
         return None
     return result if same else None
@@ -276,7 +281,9 @@ def _finished(case, options):
 def _inputs_sha256(scan, options):
     """One number for all that decides a result, so that `--resume` never keeps one of another scan or model."""
     facts = [scan.path.name, scan.format, scan.affine.tolist(), scan.voxels.shape, scan.warnings]
+    normals = _normals(options)
     choices = [VERSION, options.report, options.keep_identifiers, _model_facts(options.model)]
+    choices += [normals and normals.to_json()]
     facts += [asdict(scan.patient), asdict(scan.camera), vars(scan.identifiers) if options.keep_identifiers else None]
     digest = hashlib.sha256(json.dumps([facts, choices]).encode())
     digest.update(scan.voxels)

@@ -18,6 +18,9 @@ def add(commands) -> None:
         help="a NIfTI, NRRD, MHA or DICOM file, a folder with one DICOM scan, a folder of scans, or a CSV manifest",
     )
     add_batch_options(command)
+    command.add_argument(
+        "--normals", metavar="SITE", help="for z-scores: a database of `normals build`, or the name of a shipped one"
+    )
     command.add_argument("--no-report", action="store_true", help="do not write report.pdf")
     command.add_argument(
         "--keep-identifiers", action="store_true", help="put the patient's name and numbers into result.json"
@@ -30,7 +33,12 @@ def run(options) -> int:
     from ..batch.run import TableNotWrittenError, analyze_batch
     from ..reading.inputs import collect_cases
 
-    batch = batch_options(options, report=not options.no_report, keep_identifiers=options.keep_identifiers)
+    batch = batch_options(
+        options,
+        report=not options.no_report,
+        keep_identifiers=options.keep_identifiers,
+        normals=options.normals,
+    )
     cases = collect_cases(options.input)
     try:
         with Progress(len(cases)) as progress:

@@ -1,12 +1,12 @@
 """The overview picture of one result, for a person to read."""
 
-import functools
 import io
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from .colors import bin_centers, look_up, paint_over, relevance_table, scan_table
+from .lettering import WHITE, draw_text, font
 from .panels import RELEVANCE_OPACITY, Panels, Strip, paint_panels
 from .wording import (
     ORIENTATION_STATEMENT,
@@ -15,8 +15,6 @@ from .wording import (
     answer_of,
     reference_of,
     registration_alarm,
-    shorten,
-    transliterate,
 )
 
 WIDTH, MARGIN = 1600, 24
@@ -29,7 +27,7 @@ VIEWS_HEADING = "Coronal slice of the scan; relevance in the same slice and thro
 SCAN_VIEWS_HEADING = "Scan, coronal slice and sagittal slices through the right and the left putamen"
 RELEVANCE_TICKS = (("+1", 1.0), ("0", 0.5), ("-1", 0.0))
 
-_WHITE, _GRAY = (255, 255, 255), (168, 168, 168)
+_GRAY = (168, 168, 168)
 _HEADING_HEIGHT, _LABEL_HEIGHT = 34, 26
 # The last two of eight bits cannot be seen here, and without them the PNG file is smaller by a third.
 _SIX_BITS = [value & 0xFC | value >> 6 for value in range(256)] * 3
@@ -63,7 +61,7 @@ def compose_overview(panels: Panels, result: dict) -> Image.Image:
         _draw_alarm(draw, 86, alarm)
     _draw_rows(image, draw, panels, title_height, reference_of(result))
     for line, text in enumerate((ORIENTATION_STATEMENT, RESEARCH_STATEMENT)):
-        _draw_text(draw, (MARGIN, image.height - 44 + 22 * line), text, 16, _GRAY if line == 0 else _WHITE)
+        draw_text(draw, (MARGIN, image.height - 44 + 22 * line), text, 16, _GRAY if line == 0 else WHITE)
     return image.point(_SIX_BITS)
 
 
@@ -100,20 +98,20 @@ def encode_png(image: Image.Image) -> bytes:
 
 def _draw_title(draw, result):
     answer = answer_of(result)
-    chip = max(180, round(_font(28).getlength(answer.heading)) + 48)
+    chip = max(180, round(font(28).getlength(answer.heading)) + 48)
     draw.rounded_rectangle((WIDTH - MARGIN - chip, 18, WIDTH - MARGIN, 64), radius=8, fill=answer.color)
-    _draw_text(draw, (WIDTH - MARGIN - chip // 2, 41), answer.heading, 28, anchor="mm", bold=True)
+    draw_text(draw, (WIDTH - MARGIN - chip // 2, 41), answer.heading, 28, anchor="mm", bold=True)
     right = WIDTH - MARGIN - chip - 20
-    _draw_text(draw, (right, 41), answer.probability, 22, anchor="rm")
-    left_of_answer = right - _font(22).getlength(answer.probability) - 40 - MARGIN
+    draw_text(draw, (right, 41), answer.probability, 22, anchor="rm")
+    left_of_answer = right - font(22).getlength(answer.probability) - 40 - MARGIN
     case = result.get("case") or "Unnamed case"
-    _draw_text(draw, (MARGIN, 34), case, 30, anchor="lm", bold=True, width=left_of_answer)
-    _draw_text(draw, (MARGIN, 66), f"Model: {answer.model}", 16, _GRAY, anchor="lm", width=left_of_answer)
+    draw_text(draw, (MARGIN, 34), case, 30, anchor="lm", bold=True, width=left_of_answer)
+    draw_text(draw, (MARGIN, 66), f"Model: {answer.model}", 16, _GRAY, anchor="lm", width=left_of_answer)
 
 
 def _draw_alarm(draw, top, sentence):
     draw.rectangle((MARGIN, top, WIDTH - MARGIN, top + 44), outline=WARNING_COLOR, width=3)
-    _draw_text(draw, (MARGIN + 16, top + 22), sentence, 19, anchor="lm", width=WIDTH - 2 * MARGIN - 32)
+    draw_text(draw, (MARGIN + 16, top + 22), sentence, 19, anchor="lm", width=WIDTH - 2 * MARGIN - 32)
 
 
 def _draw_rows(image, draw, panels: Panels, top, reference):
@@ -128,21 +126,21 @@ def _draw_rows(image, draw, panels: Panels, top, reference):
         _draw_text(draw, place, reference, 18, anchor="ra")
         _draw_row(image, draw, panels.views, top, VIEWS_HEADING)
     else:
-        _draw_text(draw, (MARGIN, top + 8), NO_RELEVANCE, 18)
+        draw_text(draw, (MARGIN, top + 8), NO_RELEVANCE, 18)
         _draw_row(image, draw, panels.views, top + _HEADING_HEIGHT, SCAN_VIEWS_HEADING)
 
 
 def _draw_row(image, draw, strip: Strip, top, heading) -> int:
     """Draw slices below their heading, letters of the sides in them, places below them; the lower end."""
-    _draw_text(draw, (MARGIN, top + 8), heading, 18, _GRAY)
+    draw_text(draw, (MARGIN, top + 8), heading, 18, _GRAY)
     top += _HEADING_HEIGHT
     image.paste(strip.image, (MARGIN, top))
     bottom = top + strip.image.height
     for cut, (left, width) in zip(strip.cuts, strip.spans, strict=True):
         left += MARGIN
         for letter, place, anchor in zip(cut.sides, (left + 4, left + width - 4), ("lt", "rt"), strict=True):
-            _draw_text(draw, (place, top + 6), letter, 16, anchor=anchor)
-        _draw_text(draw, (left + width // 2, bottom + 18), cut.name, 16, anchor="ms")
+            draw_text(draw, (place, top + 6), letter, 16, anchor=anchor)
+        draw_text(draw, (left + width // 2, bottom + 18), cut.name, 16, anchor="ms")
     return bottom + _LABEL_HEIGHT
 
 
@@ -151,8 +149,8 @@ def _draw_relevance_bar(image, draw, panels, top):
     _draw_bar(image, draw, relevance_bar(panels.threshold, height), top + 50, RELEVANCE_TICKS)
     left = WIDTH - MARGIN - 92
     for place, words in ((top + 4, "reduced"), (top + height + 62, "normal")):
-        _draw_text(draw, (left, place), "argues for", 16)
-        _draw_text(draw, (left, place + 18), words, 16)
+        draw_text(draw, (left, place), "argues for", 16)
+        draw_text(draw, (left, place + 18), words, 16)
 
 
 def _draw_bar(image, draw, bar, top, ticks):
@@ -162,25 +160,4 @@ def _draw_bar(image, draw, bar, top, ticks):
     for text, place in ticks:
         y = top + round((1 - place) * (bar.height - 1))
         draw.line((left + bar.width, y, left + bar.width + 5, y), fill=_GRAY)
-        _draw_text(draw, (left + bar.width + 10, y), text, 16, anchor="lm")
-
-
-def _draw_text(draw, place, text, size, color=_WHITE, anchor="la", bold=False, width=None):
-    """Draw one line of the characters that the font has, shortened to `width` if one is given."""
-    font, text = _font(size), transliterate(text, _in_font)
-    if width is not None:
-        text = shorten(text, width, font.getlength)
-    # Pillow brings no bold font; a hair-line stroke looks like one
-    draw.text(place, text, fill=color, font=font, anchor=anchor, stroke_width=0.5 if bold else 0)
-
-
-@functools.cache
-def _font(size):
-    """Pillow's own font, the only one that every installation has."""
-    # without Raqm, which some installations have: it spaces letters differently, and bytes must be the same
-    return ImageFont.load_default(size).font_variant(layout_engine=ImageFont.Layout.BASIC)
-
-
-def _in_font(character):
-    """Whether Pillow's embedded font has the character: ASCII and a few signs."""
-    return " " <= character <= "~" or character in "±·°…"
+        draw_text(draw, (left + bar.width + 10, y), text, 16, anchor="lm")

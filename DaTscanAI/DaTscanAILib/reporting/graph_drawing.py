@@ -1,0 +1,140 @@
+"""Graphs of a patient among normals drawn with Pillow: no plotting library is needed for a report."""
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from ..quantification.normal_graphs import NormalGraph
+from .lettering import draw_text
+
+PANEL = (400, 330)  # pixels of one graph
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 34, 40
+_FINE = 2  # lines are drawn so many times larger and then averaged: smooth edges
+_INK, _GRAY, _POINTS, _PATIENT = (30, 30, 30), (110, 110, 110), (176, 176, 176), (200, 20, 30)
+_BAND = (238, 242, 247)
+LEGEND = "Gray: normals. Lines: mean; dashed: 90 % limits; band: 97 % limits. Red: this patient, R right, L left"
+
+
+def graphs_image(graphs: list[NormalGraph], source: str) -> Image.Image:
+    """Graphs side by side on white, with their legend and whose normals they are below.
+
+    Args:
+        graphs: of `normal_graphs`.
+        source: a sentence on the normals.
+    """
+    image = Image.new("RGB", (PANEL[0] * len(graphs), PANEL[1] + 44), "white")
+    for index, graph in enumerate(graphs):
+        image.paste(graph_image(graph), (index * PANEL[0], 0))
+    draw = ImageDraw.Draw(image)
+    former = "; hollow: former scans." if any(len(graph.visits) > 1 for graph in graphs) else "."
+    for line, text in enumerate((LEGEND + former, source)):
+        draw_text(draw, (10, PANEL[1] + 2 + 20 * line), text, 15, _GRAY, width=image.width - 20)
+    return image
+
+
+def graph_image(graph: NormalGraph) -> Image.Image:
+    """One graph."""
+    frame = _Frame(graph)
+    fine = Image.new("RGB", (PANEL[0] * _FINE, PANEL[1] * _FINE), "white")
+    _draw_normals(ImageDraw.Draw(fine), frame, graph)
+    _draw_visits(ImageDraw.Draw(fine), frame, graph)
+    image = fine.resize(PANEL, Image.Resampling.BOX)
+    _draw_words(ImageDraw.Draw(image), frame, graph)
+    return image
+
+
+class _Frame:
+    """Where values lie in the picture."""
+
+    def __init__(self, graph):
+        low, high = graph.limits[max(graph.limits)]
+        shown = [value for visit in graph.visits for value in visit[1:] if value is not None]
+        values = [*low, *high, *graph.normal_values, *shown]
+        self.years = float(graph.ages[0]), float(graph.ages[-1])
+        self.step = _round_step((max(values) - min(min(values), 0.0)) / 5)
+        self.values = (
+            np.floor(min(min(values), 0.0) / self.step) * self.step,
+            np.ceil(max(values) / self.step) * self.step,
+        )
+
+    def x(self, year):
+        share = (year - self.years[0]) / (self.years[1] - self.years[0])
+        return _LEFT + share * (PANEL[0] - _LEFT - _RIGHT)
+
+    def y(self, value):
+        share = (value - self.values[0]) / (self.values[1] - self.values[0])
+        return PANEL[1] - _BOTTOM - share * (PANEL[1] - _TOP - _BOTTOM)
+
+    def fine(self, year, value):
+        return self.x(year) * _FINE, self.y(value) * _FINE
+
+    def curve(self, years, values):
+        return [self.fine(*point) for point in zip(years, values, strict=True)]
+
+
+def _draw_normals(draw, frame, graph):
+    inner, outer = min(graph.limits), max(graph.limits)
+    low, high = graph.limits[outer]
+    draw.polygon([*frame.curve(graph.ages, low), *reversed(frame.curve(graph.ages, high))], fill=_BAND)
+    for value in np.arange(frame.values[0], frame.values[1] + frame.step / 2, frame.step):
+        draw.line([frame.fine(frame.years[0], value), frame.fine(frame.years[1], value)], fill=(225, 225, 225))
+    for point in zip(graph.normal_ages, graph.normal_values, strict=True):
+        _dot(draw, frame.fine(*point), 2.2, fill=_POINTS)
+    draw.line(frame.curve(graph.ages, graph.mean), fill=_INK, width=2 * _FINE)
+    for limit in graph.limits[inner]:
+        points = frame.curve(graph.ages, limit)
+        for first, second in zip(points[::2], points[1::2], strict=False):
+            draw.line([first, second], fill=_GRAY, width=_FINE + 1)
+    corners = frame.fine(frame.years[0], frame.values[1]), frame.fine(frame.years[1], frame.values[0])
+    draw.rectangle([*corners[0], *corners[1]], outline=_GRAY, width=_FINE)
+
+
+def _draw_visits(draw, frame, graph):
+    for side in (1, 2):
+        points = [frame.fine(visit[0], visit[side]) for visit in graph.visits if visit[side] is not None]
+        if len(points) > 1:
+            draw.line(points, fill=_PATIENT, width=_FINE)
+        for point in points[:-1]:
+            _dot(draw, point, 4, fill="white", outline=_PATIENT)
+        for point in points[-1:]:
+            _dot(draw, point, 4.5, fill=_PATIENT)
+
+
+def _draw_words(draw, frame, graph):
+    draw_text(draw, (_LEFT, 8), graph.title, 18, _INK, bold=True)
+    for value in np.arange(frame.values[0], frame.values[1] + frame.step / 2, frame.step):
+        draw_text(draw, (_LEFT - 6, frame.y(value)), f"{value:g}", 14, _GRAY, anchor="rm")
+    base = PANEL[1] - _BOTTOM
+    if graph.with_ages:
+        for year in range(int(np.ceil(frame.years[0] / 10)) * 10, int(frame.years[1]) + 1, 10):
+            draw_text(draw, (frame.x(year), base + 6), str(year), 14, _GRAY, anchor="ma")
+        draw_text(draw, ((_LEFT + PANEL[0] - _RIGHT) / 2, base + 22), "age (years)", 14, _GRAY, anchor="ma")
+    else:
+        draw_text(draw, ((_LEFT + PANEL[0] - _RIGHT) / 2, base + 14), "ages not known", 14, _GRAY, anchor="ma")
+    _draw_letters(draw, frame, graph)
+
+
+def _draw_letters(draw, frame, graph):
+    """R and L beside the last visit, on the side of it that has room and apart from each other."""
+    if not graph.visits:
+        return
+    year, right, left = graph.visits[-1]
+    offset, anchor = (10, "lm") if frame.x(year) < PANEL[0] - 60 else (-10, "rm")
+    for letter, value, other in (("R", right, left), ("L", left, right)):
+        if value is None:
+            continue
+        above = other is not None and (value > other or (value == other and letter == "R"))
+        close = other is not None and abs(frame.y(value) - frame.y(other)) < 14
+        apart = (-7 if above else 7) if close else 0
+        draw_text(draw, (frame.x(year) + offset, frame.y(value) + apart), letter, 15, _PATIENT, anchor, bold=True)
+
+
+def _dot(draw, center, radius, fill, outline=None):
+    x, y = center
+    radius *= _FINE
+    draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=fill, outline=outline, width=_FINE)
+
+
+def _round_step(step):
+    """1, 2 or 5 times a power of ten, not below `step`."""
+    power = 10 ** np.floor(np.log10(step))
+    return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * (1 - 1e-9)))
