@@ -16,8 +16,8 @@ from .classification.model_folder import find_model
 from .classification.torch_problems import gpu_problem, torch_problem
 from .explanation.lower_putamen import explain
 from .mni.atlas import load_atlas
-from .quantification.mirroring import ipsilateral_left
 from .quantification.compared_scan import compare_with_normals
+from .quantification.mirroring import ipsilateral_left
 from .quantification.normals import NormalDatabase
 from .quantification.other_method import Method, quantify_with
 from .quantification.sbr import describe_quantification, quantify

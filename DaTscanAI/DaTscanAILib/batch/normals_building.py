@@ -108,5 +108,6 @@ def _check_distinct(scans, name):
         other = seen.setdefault(scan.voxels_sha256, scan)
         if other is not scan:
             raise DaTscanError(
-                f"{name} lists the same scan twice ({other.case.name} and {scan.case.name}): each normal may count once."
+                f"{name} lists the same scan twice ({other.case.name} and {scan.case.name}): each normal may count "
+                "once."
             )

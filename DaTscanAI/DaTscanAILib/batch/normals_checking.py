@@ -42,9 +42,7 @@ def describe_check(database: NormalDatabase, left_out: dict[str, LeftOut]) -> st
     lines.append(f"{'measure':<24}{'mean':>7}{'spread':>8}{'below -1.65':>13}{'lowest':>8}  row")
     for name, found in left_out.items():
         low = f"{100 * found.share_low:.0f} %"
-        lines.append(
-            f"{name:<24}{found.mean:>7.2f}{found.spread:>8.2f}{low:>13}{found.lowest:>8.1f}  {found.row}"
-        )
+        lines.append(f"{name:<24}{found.mean:>7.2f}{found.spread:>8.2f}{low:>13}{found.lowest:>8.1f}  {found.row}")
     rows = sorted({found.row for found in left_out.values() if found.lowest < _SUSPECT})
     if rows:
         lines.append(f"Look again at row {', '.join(map(str, rows))}: hardly a normal lies so low.")
@@ -55,9 +53,7 @@ def _graphs(database):
     from PIL import Image
 
     sexes = [sex for sex in ("F", "M") if any(case.sex == sex for case in database.cases)] or [None]
-    rows = [
-        graphs_image(normal_graphs(database, sex=sex), f"{database.source} {_CURVES[sex]}") for sex in sexes
-    ]
+    rows = [graphs_image(normal_graphs(database, sex=sex), f"{database.source} {_CURVES[sex]}") for sex in sexes]
     image = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)), "white")
     for index, row in enumerate(rows):
         image.paste(row, (0, index * row.height))

@@ -84,8 +84,9 @@ def transfer_by_smoothing(
     attenuation = [float(np.median([scan.fingerprint.middle_to_rim for scan in part])) for part in (normals, others)]
     if abs(attenuation[0] - attenuation[1]) > _OTHER_ATTENUATION:
         raise DaTscanError(
-            f"The cameras of {display_name(old)} and {display_name(new)} differ in attenuation correction too (middle "
-            f"to rim {attenuation[0]:.2f} and {attenuation[1]:.2f}): smoothing cannot make them alike, use regression."
+            f"The cameras of {display_name(old)} and {display_name(new)} differ in attenuation correction too "
+            f"(middle to rim {attenuation[0]:.2f} and {attenuation[1]:.2f}): smoothing cannot make them alike, use "
+            "regression."
         )
     smoothness = max(
         float(np.median([scan.fingerprint.smoothness_mm for scan in part])) for part in (normals, others)
@@ -112,8 +113,8 @@ def _of_old_camera(database, scans, manifest):
     fitting = [scan for scan in scans if not database.fingerprint.misfits(scan.fingerprint)]
     if 2 * len(fitting) <= len(scans):
         raise DaTscanError(
-            f"{display_name(manifest)}: only {len(fitting)} of {len(scans)} scans are of the camera of {database.name}: "
-            "give scans of the database's own camera with --from."
+            f"{display_name(manifest)}: only {len(fitting)} of {len(scans)} scans are of the camera of "
+            f"{database.name}: give scans of the database's own camera with --from."
         )
     return fitting
 
@@ -121,9 +122,7 @@ def _of_old_camera(database, scans, manifest):
 def _pairs(old, new):
     """(old, new) scans of people that both manifests name in their column `patient`."""
     by_patient = {scan.case.other.get("patient"): scan for scan in old if scan.case.other.get("patient")}
-    return [
-        (by_patient[patient], scan) for scan in new if (patient := scan.case.other.get("patient")) in by_patient
-    ]
+    return [(by_patient[patient], scan) for scan in new if (patient := scan.case.other.get("patient")) in by_patient]
 
 
 def _paired(nucleus, pairs, database):

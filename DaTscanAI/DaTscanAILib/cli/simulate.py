@@ -14,6 +14,12 @@ def add(commands) -> None:
     command.add_argument("--output", type=Path, required=True, metavar="DIR")
     command.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default 1)")
     command.add_argument("--families", nargs="+", metavar="FAMILY", help="camera families (default all)")
+    command.add_argument(
+        "--camera-seed",
+        type=whole,
+        metavar="S",
+        help="one camera for all scans, that of this seed (default: each its own)",
+    )
     command.add_argument("--anatomies", nargs="+", metavar="NAME", help="named heads (default: those for training)")
     command.add_argument("--label", metavar="NAME", help="normal, borderline or reduced (default: 45, 5, 50 %)")
     command.add_argument(
@@ -68,6 +74,7 @@ def run(options) -> int:
         extrastriatal_loss=not options.no_extrastriatal_loss,
         variation=options.variation,
         smoothing=options.smoothing,
+        camera_seed=options.camera_seed,
     )
     storage = one_of(options.storage, STORAGES, "storage")
     prepare_output(options.output)

@@ -1,8 +1,8 @@
 """A measure of normal scans against age and sex: robust regression, prediction limits, z-scores.
 
 value = mean + slope (age - middle age) + offset * sex, with sex +1/2 for women, -1/2 for men, 0 where not known.
-Residuals are weighted as Huber proposed, with his second proposal's scale, so that a patient or two among the normals
-do not decide (Huber 1964, Ann Math Stat 35:73, equation 8; Huber & Ronchetti 2009, chapter 7). The offset of the sexes
+Residuals are weighted as Huber proposed, with his second proposal's scale, so that a patient or two among the
+normals do not decide (Huber 1964, Ann Math Stat 35:73; Huber and Ronchetti 2009, chapter 7). The offset of the sexes
 is shrunk towards none by its own uncertainty: small groups cannot carry one.
 """
 

@@ -1,4 +1,4 @@
-"""A measured scan set beside a database of normals, smoothed to their common resolution first where they ask for it."""
+"""A measured scan set beside a database of normals, first smoothed to their common resolution where they have one."""
 
 from dataclasses import replace
 
@@ -46,9 +46,7 @@ def compare_with_normals(
     return against_normals(values, scan.patient.age, scan.patient.sex, fingerprint, database)
 
 
-def smoothed_measures(
-    normalized: Normalized, fingerprint: Fingerprint, smoothness: float
-) -> dict[str, float | None]:
+def smoothed_measures(normalized: Normalized, fingerprint: Fingerprint, smoothness: float) -> dict[str, float | None]:
     """Measures of a scan after it has been smoothed to a common smoothness (mm); a smoother scan stays as it is."""
     atlas = load_atlas()
     width = widening(fingerprint.smoothness_mm, smoothness)

@@ -5,9 +5,7 @@ from .hottest_voxels import HOTTEST_VOLUME_ML
 
 RATIO, ASYMMETRY = "caudate_putamen_ratio", "asymmetry"
 # What is measured on both sides with one expectation, by name, and its keys; then what exists once a scan.
-SIDED = {
-    name: tuple(f"{name}_{side}" for side in SIDES) for name in ("caudate", "putamen", "striatum", RATIO)
-}
+SIDED = {name: tuple(f"{name}_{side}" for side in SIDES) for name in ("caudate", "putamen", "striatum", RATIO)}
 SINGLE = (f"{ASYMMETRY}_putamen", f"{ASYMMETRY}_caudate")
 KEYS = (*(key for keys in SIDED.values() for key in keys), *SINGLE)
 

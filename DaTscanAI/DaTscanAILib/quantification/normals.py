@@ -94,7 +94,9 @@ class NormalDatabase:
         if self.ages is None:
             return None
         if age is None:
-            return "the patient's age is not known, and normal values fall with age: give it in a manifest's column age"
+            return (
+                "the patient's age is not known, and normal values fall with age: give it in a manifest's column age"
+            )
         low, high = self.ages
         if not low - _BEYOND_AGES <= age <= high + _BEYOND_AGES:
             return f"the patient is {age:.0f} years old, and the normals are {low:.0f} to {high:.0f}"
@@ -130,7 +132,12 @@ class NormalDatabase:
             "added_deviation": self.added_deviation,
             "history": list(self.history),
             "cases": [
-                {"row": case.row, "age": case.age, "sex": case.sex, **{key: round(case.values[key], 4) for key in KEYS}}
+                {
+                    "row": case.row,
+                    "age": case.age,
+                    "sex": case.sex,
+                    **{key: round(case.values[key], 4) for key in KEYS},
+                }
                 for case in self.cases
             ],
         }

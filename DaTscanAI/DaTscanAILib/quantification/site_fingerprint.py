@@ -94,7 +94,9 @@ def site_fingerprint(scans: list[Fingerprint], several_cameras: bool = False) ->
     Raises:
         DaTscanError: the headers state different cameras or reconstructions.
     """
-    stated = {name: sorted({_all_stated(scan)[name] for scan in scans if name in _all_stated(scan)}) for name in _NAMES}
+    stated = {
+        name: sorted({_all_stated(scan)[name] for scan in scans if name in _all_stated(scan)}) for name in _NAMES
+    }
     stated = {name: values for name, values in stated.items() if values}
     mixed = [f"{_NAMES[name]} {' / '.join(values)}" for name, values in stated.items() if len(values) > 1]
     if mixed and not several_cameras:

@@ -1,11 +1,11 @@
 """How smooth a scan is, measured on the scan itself: the Gaussian that best takes the atlas to what is seen.
 
-The outlines of caudate, front and back putamen, accumbens, pallidum, thalamus and of the fluid spaces are blurred with
-Gaussians of many widths. For each width the scan around the striata is fitted by least squares with one uptake for
-each outline and a background that varies smoothly; the width that leaves least is the scan's. Uptakes are free, so
-neither loss of binding nor a missing attenuation correction changes it much. What the patient's anatomy differs
-from the atlas counts as blur too, so the number is an upper bound of the camera's own resolution, alike for all scans
-of a camera: right for comparing scans with each other.
+The outlines of caudate, front and back putamen, accumbens, pallidum, thalamus and of the fluid spaces are blurred
+with Gaussians of many widths. For each width the scan around the striata is fitted by least squares with one uptake
+for each outline and a background that varies smoothly; the width that leaves least is the scan's. Uptakes are free,
+so neither loss of binding nor a missing attenuation correction changes it much. What the patient's anatomy differs
+from the atlas counts as blur too, so the number bounds the camera's own resolution from above, alike for all scans of
+a camera: right for setting scans beside each other.
 """
 
 from functools import lru_cache
@@ -83,7 +83,9 @@ def _outlines(atlas: Atlas):
 
 def _background():
     """Constant, linear and quadratic in each axis `(7, blocks...)`: attenuation and slow differences."""
-    axes = np.stack(np.meshgrid(*[np.linspace(-1, 1, (part.stop - part.start) // _BLOCK) for part in _BOX], indexing="ij"))
+    axes = np.stack(
+        np.meshgrid(*[np.linspace(-1, 1, (part.stop - part.start) // _BLOCK) for part in _BOX], indexing="ij")
+    )
     return np.concatenate([np.ones((1, *axes.shape[1:])), axes, axes**2]).astype(np.float32)
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..mni.atlas import SIDES
 from .hottest_voxels import HOTTEST_VOLUME_ML
-from .measures import KEYS, SIDED, measures_of
+from .measures import SIDED, measures_of
 from .normals import NormalDatabase
 from .sbr import asymmetry_percent_of, caudate_putamen_ratio_of
 from .site_fingerprint import SiteFingerprint
-from ..mni.atlas import SIDES
 
 LEAST_PAIRS, LEAST_MATCHED = 8, 10
 
@@ -104,14 +104,13 @@ def transferred(
 
 
 def _converted(values, conversions):
-    sbr = {
-        key: conversions[nucleus](values[key]) for nucleus in HOTTEST_VOLUME_ML for key in SIDED[nucleus]
-    }
+    sbr = {key: conversions[nucleus](values[key]) for nucleus in HOTTEST_VOLUME_ML for key in SIDED[nucleus]}
     return measures_of(
         {
             "sbr": sbr,
             "asymmetry_percent": {
-                nucleus: asymmetry_percent_of(*(sbr[key] for key in SIDED[nucleus])) for nucleus in ("putamen", "caudate")
+                nucleus: asymmetry_percent_of(*(sbr[key] for key in SIDED[nucleus]))
+                for nucleus in ("putamen", "caudate")
             },
             "caudate_putamen_ratio": {
                 side: caudate_putamen_ratio_of(sbr[f"caudate_{side}"], sbr[f"putamen_{side}"]) for side in SIDES

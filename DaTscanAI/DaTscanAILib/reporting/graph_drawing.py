@@ -3,8 +3,10 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..quantification.normal_graphs import NormalGraph
+from ..quantification.normal_graphs import NormalGraph, Visit, normal_graphs
+from ..quantification.normals import NormalDatabase
 from .lettering import draw_text
+from .wording import value_of
 
 PANEL = (400, 330)  # pixels of one graph
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 34, 40
@@ -12,6 +14,24 @@ _FINE = 2  # lines are drawn so many times larger and then averaged: smooth edge
 _INK, _GRAY, _POINTS, _PATIENT = (30, 30, 30), (110, 110, 110), (176, 176, 176), (200, 20, 30)
 _BAND = (238, 242, 247)
 LEGEND = "Gray: normals. Lines: mean; dashed: 90 % limits; band: 97 % limits. Red: this patient, R right, L left"
+
+
+def patient_graphs(
+    result: dict, normals: NormalDatabase | None, former: tuple[Visit, ...] = ()
+) -> Image.Image | None:
+    """The graphs of a result; None where it was not set beside normals or these do not fit.
+
+    Args:
+        result: the dictionary of `result.json`.
+        normals: that it was set beside.
+        former: earlier scans of the patient, the first first.
+    """
+    measures = value_of(result, "quantification", "normals", "measures")
+    if normals is None or not measures:
+        return None
+    age, sex = (value_of(result, "patient", key) for key in ("age", "sex"))
+    visit = Visit(age, {key: entry["value"] for key, entry in measures.items()})
+    return graphs_image(normal_graphs(normals, (*former, visit), sex), normals.source)
 
 
 def graphs_image(graphs: list[NormalGraph], source: str) -> Image.Image:

@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw
 
 from .colors import bin_centers, look_up, paint_over, relevance_table, scan_table
 from .lettering import WHITE, draw_text, font
+from .outlines import OUTLINE_LEGEND
 from .panels import RELEVANCE_OPACITY, Panels, Strip, paint_panels
 from .wording import (
     ORIENTATION_STATEMENT,
@@ -32,6 +33,11 @@ _HEADING_HEIGHT, _LABEL_HEIGHT = 34, 26
 # The last two of eight bits cannot be seen here, and without them the PNG file is smaller by a third.
 _SIX_BITS = [value & 0xFC | value >> 6 for value in range(256)] * 3
 _BAR_GRAY = 170  # the gray of white matter in the pictures, seen through the relevance
+
+
+def scan_heading(panels: Panels) -> str:
+    """What the scan's slices show."""
+    return f"{SCAN_HEADING}; {OUTLINE_LEGEND}" if panels.outlined else SCAN_HEADING
 
 
 def overview_image(normalized, relevance, mri, mri_affine, result: dict) -> Image.Image:
@@ -115,7 +121,7 @@ def _draw_alarm(draw, top, sentence):
 
 
 def _draw_rows(image, draw, panels: Panels, top, reference):
-    top = _draw_row(image, draw, panels.scan, top, SCAN_HEADING)
+    top = _draw_row(image, draw, panels.scan, top, scan_heading(panels))
     height = panels.scan.image.height
     ticks = scan_ticks(panels.scan_limit)
     _draw_bar(image, draw, scan_bar(height - 20), top - _LABEL_HEIGHT - height + 10, ticks)
@@ -123,7 +129,7 @@ def _draw_rows(image, draw, panels: Panels, top, reference):
         top = _draw_row(image, draw, panels.relevance, top, RELEVANCE_HEADING.format(100 * panels.threshold))
         _draw_relevance_bar(image, draw, panels, top - _LABEL_HEIGHT - height)
         place = (WIDTH - MARGIN, top - _LABEL_HEIGHT - height - _HEADING_HEIGHT + 8)
-        _draw_text(draw, place, reference, 18, anchor="ra")
+        draw_text(draw, place, reference, 18, anchor="ra")
         _draw_row(image, draw, panels.views, top, VIEWS_HEADING)
     else:
         draw_text(draw, (MARGIN, top + 8), NO_RELEVANCE, 18)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ..mni.atlas import GRID_AFFINE
 from .colors import look_up, paint_over, relevance_table, scan_table
+from .outlines import draw_outlines
 
 # What a slice shows, in mm: the whole head of the template, of the axes x, y, z.
 EXTENT = ((-80.0, 80.0), (-112.0, 80.0), (-60.0, 84.0))
@@ -89,6 +90,7 @@ class Panels:
             without a map the two sagittal ones of the scan.
         scan_limit: upper end of the scan's color scale, times the reference region.
         threshold: part of the relevance limit below which nothing is painted.
+        outlined: the regions' outlines are drawn on the scan.
     """
 
     scan: Strip
@@ -96,6 +98,7 @@ class Panels:
     views: Strip
     scan_limit: float
     threshold: float
+    outlined: bool = False
 
 
 def paint_panels(
@@ -103,6 +106,7 @@ def paint_panels(
     relevance: np.ndarray | None,
     mri: np.ndarray,
     mri_affine: np.ndarray,
+    regions: np.ndarray | None = None,
     axial_scale: float = 1.25,
     view_scale: float = 2.0,
 ) -> Panels:
@@ -112,13 +116,15 @@ def paint_panels(
         normalized: `(91, 109, 91)` on the 2 mm MNI grid, 1 in the reference region.
         relevance: on the same grid, in the patient's own orientation, or None.
         mri: uint8 template in MNI space with its affine `mri_affine`.
+        regions: of the atlas, to be outlined on the scan; None leaves the scan bare.
         axial_scale: pixels per mm of the axial slices, `view_scale` of the others.
     """
     scan = Volume(normalized, GRID_AFFINE)
     limit = scan_limit(normalized)
 
     def paint_scan(cut, scale):
-        return scan_slice(scan, cut, limit, scale)
+        pixels = scan_slice(scan, cut, limit, scale)
+        return pixels if regions is None else draw_outlines(pixels, regions, cut, scale)
 
     coronal = Cut("coronal", CORONAL_POSITION)
     sagittals = [Cut("sagittal", PUTAMEN_X), Cut("sagittal", -PUTAMEN_X)]
@@ -138,6 +144,7 @@ def paint_panels(
         views=side_by_side([(cut, paint(cut, view_scale)) for paint, cut in views]),
         scan_limit=limit,
         threshold=RELEVANCE_THRESHOLD,
+        outlined=regions is not None,
     )
 
 

@@ -2,18 +2,21 @@
 
 from pathlib import Path
 
+from PIL import Image
+
 from ..base.files import atomic_write_bytes
 from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML
 from ..quantification.scaling import REFERENCE_PERCENTILE
+from .numbers import grade_rows, normals_note, sbr_rows
 from .overview import (
     NO_RELEVANCE,
     RELEVANCE_HEADING,
     RELEVANCE_TICKS,
-    SCAN_HEADING,
     SCAN_VIEWS_HEADING,
     VIEWS_HEADING,
     relevance_bar,
     scan_bar,
+    scan_heading,
     scan_ticks,
 )
 from .panels import Panels, Strip
@@ -25,11 +28,9 @@ from .wording import (
     WARNING_COLOR,
     answer_of,
     explanation_of,
-    number,
     reference_of,
     registration_alarm,
     registration_of,
-    value_of,
 )
 
 LEFT, RIGHT, TOP = 40.0, 555.0, 40.0  # points; the footer ends at 812
@@ -44,33 +45,44 @@ METHOD = (
 MOST_LINES, LONGEST_TEXT = 3, 1000  # of a warning or an error
 
 _GRAY = (96, 96, 96)
-_STRIP_WIDTH = 452.0
+_STRIP_WIDTH, _LEAST_STRIP_WIDTH = 452.0, 240.0
+_FOR_WARNINGS = 62.0  # points that the pictures leave to them
 
 
-def write_report(path: Path | str, result: dict, panels: Panels | None, patient: dict | None = None) -> None:
+def write_report(
+    path: Path | str,
+    result: dict,
+    panels: Panels | None,
+    patient: dict | None = None,
+    graphs: Image.Image | None = None,
+) -> None:
     """Write the report; an existing file is replaced in one step.
 
     Args:
         path: of the PDF.
         result: the dictionary of `result.json`. Missing and null values are printed as "not available", a
-            `date` only if it is there. `quantification.normal_values`, if there, is
-            `{"source": text, "sbr": {"putamen_left": {"mean": m, "sd": s}, ...}}`.
+            `date` only if it is there.
         panels: of `panels.paint_panels`; None leaves the pictures out.
         patient: `age` in years and `sex` (`F` or `M`) are printed if there, nothing else is.
+        graphs: of `graph_drawing.graphs_image`: the patient among normals; None leaves them out.
 
     Raises:
         OSError: the file cannot be written.
     """
-    atomic_write_bytes(path, report_bytes(result, panels, patient))
+    atomic_write_bytes(path, report_bytes(result, panels, patient, graphs))
 
 
-def report_bytes(result: dict, panels: Panels | None, patient: dict | None = None) -> bytes:
+def report_bytes(
+    result: dict, panels: Panels | None, patient: dict | None = None, graphs: Image.Image | None = None
+) -> bytes:
     """The report as PDF; the same input gives the same bytes."""
     case = str(result.get("case") or "Unnamed case")
     page = Page(f"DaTscanAI report: {case}")
     y = _header(page, case, result, patient or {})
     y = _answer(page, y, result)
     y = _table(page, y, result)
+    if graphs is not None:
+        y = _graphs(page, y, graphs)
     if panels is not None:
         y = _pictures(page, y, panels, result)
     _warnings(page, y, [str(warning) for warning in result.get("warnings") or []])
@@ -118,82 +130,79 @@ def _registration(page, y, result) -> float:
 
 
 def _table(page, y, result) -> float:
-    """Specific binding ratios of both sides, their asymmetry, and normal values where the result has them."""
-    normal = value_of(result, "quantification", "normal_values")
-    columns = [("Right", 190), ("Left", 250), ("Asymmetry", 320)]
-    columns += [("Normal right", 418), ("Normal left", 515)] if normal else []
-    page.text(LEFT, y + 11, "Specific binding ratio (SBR)", 9, bold=True)
-    for title, place in columns:
-        page.text(LEFT + place, y + 11, title, 9, bold=True, align="right")
+    """Specific binding ratios of both sides and their asymmetry; normals and grades where the result has them."""
+    rows = sbr_rows(result)
+    columns = (("Right", 175), ("Left", 225), ("Asymmetry", 302), ("Right against normals", 410), ("Left", 515))
+    headings = columns[: max(len(texts) for _, texts in rows)]
+    y = _rows(page, y, "Specific binding ratio (SBR)", headings, rows)
+    note = normals_note(result)
+    if note:
+        for line in wrap(note, RIGHT - LEFT, 7.5)[:2]:
+            page.text(LEFT, y + 8, line, 7.5, color=_GRAY)
+            y += 9
+    grades = grade_rows(result)
+    if grades:
+        y = _rows(page, y + 2, "Grade of loss, by the model", (("Right", 302), ("Left", 515)), grades)
+    return y + 8
+
+
+def _rows(page, y, title, columns, rows) -> float:
+    """A small table: title and headings, then names and right-aligned texts; its lower end."""
+    page.text(LEFT, y + 11, title, 9, bold=True)
+    for heading, place in columns:
+        page.text(LEFT + place, y + 11, heading, 9, bold=True, align="right")
     page.line(LEFT, y + 16, RIGHT, y + 16, 0.5, _GRAY)
     y += 16
-    for name, values in _rows(result, normal):
-        for value, (_, place) in zip(values, columns, strict=False):
-            page.text(LEFT + place, y + 12, value, 9, align="right")
+    for name, texts in rows:
+        for text, (_, place) in zip(texts, columns, strict=False):
+            page.text(LEFT + place, y + 12, text, 9, align="right")
         page.text(LEFT, y + 12, name, 9)
-        y += 14
+        y += 13
     page.line(LEFT, y + 4, RIGHT, y + 4, 0.5, _GRAY)
-    if normal:
-        source = str(value_of(normal, "source") or "source not available")
-        note = f"Normal: mean ± standard deviation, z score. {source}"
-        page.text(LEFT, y + 14, note, 7.5, color=_GRAY, width=RIGHT - LEFT)
-    return y + (24 if normal else 14)
+    return y + 6
 
 
-def _rows(result, normal):
-    """Names and texts of the table's rows."""
-    quantification = value_of(result, "quantification") or {}
-    for region in HOTTEST_VOLUME_ML:
-        keys = [f"{region}_{side}" for side in ("right", "left")]
-        sbr = [value_of(quantification, "sbr", key) for key in keys]
-        texts = [number(value) for value in sbr]
-        if region != "striatum":
-            asymmetry = value_of(quantification, "asymmetry_percent", region)
-            texts.append(number(asymmetry, 1) + (" %" if asymmetry is not None else ""))
-        else:
-            texts.append("")
-        if normal:
-            texts += [_normal_value(normal, key, value) for key, value in zip(keys, sbr, strict=True)]
-        yield region.capitalize(), texts
-    ratios = [value_of(quantification, "caudate_putamen_ratio", side) for side in ("right", "left")]
-    yield "Caudate/putamen ratio", [number(ratio) for ratio in ratios]
-
-
-def _normal_value(normal, key, value) -> str:
-    """Mean and standard deviation of a region's normal SBR and z score of a value: "2.10 ± 0.31, z -1.2"."""
-    mean, deviation = (value_of(normal, "sbr", key, part) for part in ("mean", "sd"))
-    if mean is None or not deviation:
-        return number(None)
-    z = "" if value is None else f", z {number((value - mean) / deviation, 1, signed=True)}"
-    return f"{number(mean)} ± {number(deviation)}{z}"
+def _graphs(page, y, graphs: Image.Image) -> float:
+    """The patient among normals; the lower end."""
+    height = (RIGHT - LEFT) * graphs.height / graphs.width
+    page.image(LEFT, y, RIGHT - LEFT, height, graphs)
+    return y + height + 2
 
 
 def _pictures(page, y, panels: Panels, result) -> float:
     """The slices of the overview with their legends as text."""
-    top = y
-    y = _strip(page, y, panels.scan, SCAN_HEADING)
-    _bar(page, top + 16, y - 14, scan_bar(256), scan_ticks(panels.scan_limit))
+    top, strip_width = y, _strip_width(y, panels)
+    y = _strip(page, y, panels.scan, scan_heading(panels), strip_width)
+    _bar(page, strip_width, top + 16, y - 14, scan_bar(256), scan_ticks(panels.scan_limit))
     if panels.relevance is None:
         page.text(LEFT, y + 10, NO_RELEVANCE, 9)
-        y = _strip(page, y + 14, panels.views, SCAN_VIEWS_HEADING)
+        y = _strip(page, y + 14, panels.views, SCAN_VIEWS_HEADING, strip_width)
     else:
         top = y
         page.text(LEFT, y + 10, RELEVANCE_HEADING.format(100 * panels.threshold), 8.5, bold=True)
-        y = _strip(page, y + 10, panels.relevance, reference_of(result))
-        page.text(LEFT + _STRIP_WIDTH + 8, top + 29, "argues for reduced", 6.5)
-        page.text(LEFT + _STRIP_WIDTH + 8, y - 12, "argues for normal", 6.5)
-        _bar(page, top + 35, y - 21, relevance_bar(panels.threshold, 256), RELEVANCE_TICKS)
-        y = _strip(page, y, panels.views, VIEWS_HEADING)
+        y = _strip(page, y + 10, panels.relevance, reference_of(result), strip_width)
+        page.text(LEFT + strip_width + 8, top + 29, "argues for reduced", 6.5)
+        page.text(LEFT + strip_width + 8, y - 12, "argues for normal", 6.5)
+        _bar(page, strip_width, top + 35, y - 21, relevance_bar(panels.threshold, 256), RELEVANCE_TICKS)
+        y = _strip(page, y, panels.views, VIEWS_HEADING, strip_width)
     page.text(LEFT, y + 6, ORIENTATION_STATEMENT, 7.5, color=_GRAY)
     return y + 12
 
 
-def _strip(page, y, strip: Strip, heading) -> float:
+def _strip_width(y, panels) -> float:
+    """As wide as the rest of the page lets the strips be, some lines for warnings left free."""
+    strips = [strip for strip in (panels.scan, panels.relevance, panels.views) if strip]
+    height = FOOTER_TOP - _FOR_WARNINGS - y - 28 * len(strips) - 24
+    width = height / sum(strip.image.height / strip.image.width for strip in strips)
+    return min(max(width, _LEAST_STRIP_WIDTH), _STRIP_WIDTH)
+
+
+def _strip(page, y, strip: Strip, heading, strip_width) -> float:
     """Draw slices below their heading, letters of the sides in them, places below them; the lower end."""
     page.text(LEFT, y + 10, heading, 8.5, bold=True)
-    scale = _STRIP_WIDTH / strip.image.width
+    scale = strip_width / strip.image.width
     height = strip.image.height * scale
-    page.image(LEFT, y + 14, _STRIP_WIDTH, height, strip.image)
+    page.image(LEFT, y + 14, strip_width, height, strip.image)
     for cut, (left, width) in zip(strip.cuts, strip.spans, strict=True):
         ends = (LEFT + left * scale + 2, LEFT + (left + width) * scale - 2)
         for letter, place, align in zip(cut.sides, ends, ("left", "right"), strict=True):
@@ -202,9 +211,9 @@ def _strip(page, y, strip: Strip, heading) -> float:
     return y + 28 + height
 
 
-def _bar(page, top, bottom, bar, ticks):
+def _bar(page, strip_width, top, bottom, bar, ticks):
     """A color bar to the right of a strip, with ticks `(text, height from 0 to 1)`."""
-    left = LEFT + _STRIP_WIDTH + 8
+    left = LEFT + strip_width + 8
     page.image(left, top, 9, bottom - top, bar)
     for text, place in ticks:
         y = bottom - place * (bottom - top)

@@ -14,14 +14,15 @@ from pathlib import Path
 from ..analysis import Analysis
 from ..base.errors import DaTscanError
 from ..base.files import atomic_write_bytes
-from ..mni.atlas import GRID_AFFINE, SIDES, load_mri
+from ..mni.atlas import GRID_AFFINE, SIDES, load_atlas, load_mri
 from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML
+from ..quantification.measures import KEYS
 from ..reading.scan import write_volume
 from ..reading.scan_checks import display_name
 
 RESULTS_TABLE = "results.csv"
 RESULT_FILE = "result.json"
-CASE_FILES = (RESULT_FILE, "normalized.nii.gz", "relevance.nii.gz", "overview.png", "report.pdf")
+CASE_FILES = (RESULT_FILE, "normalized.nii.gz", "relevance.nii.gz", "overview.png", "normals.png", "report.pdf")
 # What a run that was killed may leave behind; all else in the folder is somebody's.
 _LEFT_BEHIND = re.compile(r"\.[0-9a-f]{32}\.(tmp|partial|replaced|task)")
 
@@ -36,6 +37,8 @@ _NUMBERS = {
         for nucleus in ("putamen", "caudate")
     },
     **{f"caudate_putamen_ratio_{side}": ("quantification", "caudate_putamen_ratio", side) for side in SIDES},
+    **{f"z_{key}": ("quantification", "z", key) for key in KEYS},
+    "normals": ("quantification", "normals", "name"),
     "ipsilateral_putamen_relevance": ("explanation", "ipsilateral_putamen_relevance"),
     "consistent": ("explanation", "consistent"),
     "registration_quality": ("registration", "quality"),
@@ -125,14 +128,19 @@ def _write_volumes(folder, analysis):
 def _write_pictures(folder, analysis, report):
     if analysis.normalized is None:
         return
+    from .graph_drawing import patient_graphs
     from .overview import compose_overview, encode_png
     from .panels import paint_panels
     from .report import report_bytes
 
-    panels = paint_panels(analysis.normalized, analysis.relevance, *load_mri())
+    panels = paint_panels(analysis.normalized, analysis.relevance, *load_mri(), load_atlas().regions)
     atomic_write_bytes(folder / "overview.png", encode_png(compose_overview(panels, analysis.result)))
+    graphs = patient_graphs(analysis.result, analysis.normals)
+    if graphs:
+        atomic_write_bytes(folder / "normals.png", encode_png(graphs))
     if report:
-        atomic_write_bytes(folder / "report.pdf", report_bytes(analysis.result, panels, analysis.result["patient"]))
+        pdf = report_bytes(analysis.result, panels, analysis.result["patient"], graphs)
+        atomic_write_bytes(folder / "report.pdf", pdf)
 
 
 def read_result(folder: Path) -> dict | None:

@@ -45,6 +45,8 @@ class Settings:
         pose: of `pose.POSES`.
         field: of `field_of_view.FIELDS`.
         scatter_corrected: see `cameras.draw_camera`.
+        camera_seed: one camera for all scans, that of this seed; only the counts are each scan's own. None gives
+            each scan its own camera.
     """
 
     anatomies: tuple[str, ...] = TRAINING_ANATOMIES
@@ -57,6 +59,7 @@ class Settings:
     pose: str = "usual"
     field: str = "usual"
     scatter_corrected: bool | None = None
+    camera_seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def simulate_scan(
     settings = settings or Settings()
     random = streams(seed, repeat)
     patient = draw_patient(random, settings, lesion)
-    camera = draw_camera(random["camera"], settings.families, settings.scatter_corrected)
+    camera = _camera(random["camera"], settings)
     moved = draw_movement(random["noise"])
     pose = patient.pose
     shown = draw_field(pose, camera.pixel, camera.matrix, random["field"], settings.field)
@@ -190,6 +193,14 @@ def draw_patient(random: dict[str, np.random.Generator], settings: Settings, les
     )
     head = Head(anatomy, uptake, draw_glands(random["head"]), pose, random["head"], degeneration.foci)
     return Patient(anatomy.name, person, degeneration, _with_foci(uptake, degeneration), pose, head)
+
+
+def _camera(random, settings):
+    camera = draw_camera(random, settings.families, settings.scatter_corrected)
+    if settings.camera_seed is None:
+        return camera
+    shared = draw_camera(streams(settings.camera_seed)["camera"], settings.families, settings.scatter_corrected)
+    return replace(shared, counts=camera.counts)
 
 
 def _with_foci(uptake, degeneration):

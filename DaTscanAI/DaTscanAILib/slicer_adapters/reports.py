@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..base.errors import DaTscanError
-from ..mni.atlas import load_mri
+from ..mni.atlas import load_atlas, load_mri
 from .case import RELEVANCE, SCAN, Case
 from .volumes import voxels_of
 
@@ -21,5 +21,6 @@ def save_report(case: Case | None, path: Path | str) -> None:
     from ..reporting.report import write_report
 
     relevance = case.get(RELEVANCE)
-    panels = paint_panels(voxels_of(scan), voxels_of(relevance) if relevance else None, *load_mri())
+    map_voxels = voxels_of(relevance) if relevance else None
+    panels = paint_panels(voxels_of(scan), map_voxels, *load_mri(), load_atlas().regions)
     write_report(path, case.result, panels, case.result.get("patient"))

@@ -4,7 +4,8 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from ..reporting.wording import NOT_AVAILABLE, number, value_of
+from ..reporting.numbers import against_normals_text
+from ..reporting.wording import number, value_of
 
 _REGIONS = ("caudate", "putamen", "striatum")
 _SIDES = ("right", "left")
@@ -13,15 +14,22 @@ _SIDES = ("right", "left")
 def write_sbr_table(node, result: dict) -> None:
     """Fill a table node with a result's specific binding ratios by region and side.
 
-    Asymmetry and, where the result has them, normal values (mean, standard deviation, z score) stand beside.
+    Asymmetry and, where the result has them, z-score, deviation and percentile among normals stand beside.
     """
     quantification = value_of(result, "quantification") or {}
-    normal = value_of(quantification, "normal_values", "sbr") or {}
+    normal = value_of(quantification, "normals", "measures") or {}
     names = {"caudate": _("Caudate"), "putamen": _("Putamen"), "striatum": _("Striatum")}
     rows = [[names[region], *_row(quantification, normal, region)] for region in _REGIONS]
     ratios = [number(value_of(quantification, "caudate_putamen_ratio", side)) for side in _SIDES]
     rows.append([_("Caudate/putamen"), *ratios, *[""] * (len(rows[0]) - 3)])
-    headings = [_("SBR"), _("Right"), _("Left"), _("Asymmetry"), _("Normal right"), _("Normal left")]
+    headings = [
+        _("SBR"),
+        _("Right"),
+        _("Left"),
+        _("Asymmetry"),
+        _("Right against normals"),
+        _("Left against normals"),
+    ]
     write_table(node, headings[: len(rows[0])], rows)
 
 
@@ -30,15 +38,7 @@ def _row(quantification, normal, region):
     values = [value_of(quantification, "sbr", key) for key in keys]
     asymmetry = value_of(quantification, "asymmetry_percent", region)
     texts = [*(number(value) for value in values), "" if asymmetry is None else f"{asymmetry:.1f} %"]
-    return texts + [_normal(normal.get(key), value) for key, value in zip(keys, values, strict=True) if normal]
-
-
-def _normal(normal, value):
-    """`2.10 ± 0.31, z -1.2`."""
-    if not normal or not normal.get("sd"):
-        return NOT_AVAILABLE
-    z = "" if value is None else f", z {(value - normal['mean']) / normal['sd']:+.1f}"
-    return f"{number(normal['mean'])} ± {number(normal['sd'])}{z}"
+    return texts + [against_normals_text(normal.get(key)) for key in keys if normal]
 
 
 def write_results_table(node, rows: list[dict[str, str]]) -> None:

@@ -37,9 +37,9 @@ class QuantificationPanel(Panel):
             lines.append(_("{nucleus} asymmetry: {percent} %").format(nucleus=title, percent=percent))
         side = {"left": _("left"), "right": _("right")}.get(value_of(result, "quantification", "lower_putamen"))
         lines.append(_("Lower putamen: {side}").format(side=side))
-        source = value_of(result, "quantification", "normal_values", "source")
+        source = value_of(result, "quantification", "normals", "source")
         if source:
-            lines.append(_("Normal values: {source}").format(source=source))
+            lines.append(_("Normals: {source}").format(source=source))
         self.ui.asymmetryLabel.text = "\n".join(lines)
 
     def enable(self, idle):

@@ -16,8 +16,8 @@ class ResultPanel(Panel):
         self.ui.sbrTableView.visible = table is not None
         if table is not None:
             self.ui.sbrTableView.setMRMLTableNode(table)
-            source = value_of(result, "quantification", "normal_values", "source")
-            self.ui.sbrTableView.toolTip = _("Normal values: {source}").format(source=source) if source else ""
+            source = value_of(result, "quantification", "normals", "source")
+            self.ui.sbrTableView.toolTip = _("Normals: {source}").format(source=source) if source else ""
         if result is None:
             self.ui.answerLabel.text = _("No result yet")
             self.ui.answerDetailLabel.text = self.ui.warningsLabel.text = ""
