@@ -1,7 +1,7 @@
 """One scan through the whole chain: registration, quantification, classification, explanation."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +20,7 @@ from .quantification.compared_scan import compare_with_normals
 from .quantification.mirroring import ipsilateral_left
 from .quantification.normals import NormalDatabase
 from .quantification.other_method import Method, quantify_with
+from .quantification.reference_check import check_reference
 from .quantification.sbr import describe_quantification, quantify
 from .quantification.scaling import normalize
 from .reading.description import describe_scan
@@ -196,7 +197,9 @@ class _Run:
         except DaTscanError as error:
             return f"{display_name(self.scan.path)}: {error}"
         self.result["quantification"] = describe_quantification(shown)
-        self.result["warnings"] += shown.warnings
+        reference = check_reference(self.normalized)
+        self.result["quantification"]["reference"] = asdict(reference)
+        self.result["warnings"] += [*shown.warnings, *reference.warnings]
         self.set_beside_normals(usual_method=shown is self.quantification)
         return None
 

@@ -132,7 +132,7 @@ def _registration(page, y, result) -> float:
 def _table(page, y, result) -> float:
     """Specific binding ratios of both sides and their asymmetry; normals and grades where the result has them."""
     rows = sbr_rows(result)
-    columns = (("Right", 175), ("Left", 225), ("Asymmetry", 302), ("Right against normals", 410), ("Left", 515))
+    columns = (("Right", 175), ("Left", 225), ("Asymmetry", 302), ("Right against normals", 410), ("Left against normals", 515))
     headings = columns[: max(len(texts) for _, texts in rows)]
     y = _rows(page, y, "Specific binding ratio (SBR)", headings, rows)
     note = normals_note(result)
