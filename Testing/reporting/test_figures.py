@@ -11,7 +11,8 @@ from scipy import ndimage
 from DaTscanAILib.mni.atlas import load_mri
 from DaTscanAILib.mni.geometry import scaling_and_translation
 from DaTscanAILib.reporting.colors import look_up, scan_table
-from DaTscanAILib.reporting.overview import _in_font, encode_png, overview_image, scan_ticks
+from DaTscanAILib.reporting.lettering import _in_font
+from DaTscanAILib.reporting.overview import encode_png, overview_image, scan_ticks
 from DaTscanAILib.reporting.panels import (
     EXTENT,
     GRID_AFFINE,

@@ -105,12 +105,34 @@ def test_what_is_null_is_not_available():
     assert "Putamen  2.13  not available  not available" in lines_of(some)
 
 
-def test_normal_values_stand_beside_the_numbers():
-    normal = {"source": "44 normal scans", "sbr": {"putamen_left": {"mean": 2.4, "sd": 0.3}}}
-    lines = lines_of(result_with(quantification={**RESULT["quantification"], "normal_values": normal}))
-    assert "Putamen  2.13  1.02  70.5 %  not available  2.40 ± 0.30, z -4.6" in lines
-    assert any("44 normal scans" in line for line in lines)
-    assert not any("Normal:" in line for line in lines_of(RESULT))
+def test_numbers_stand_against_normals():
+    entry = {"z": -4.56, "percent_deviation": -57.4, "percentile": 0.02}
+    measures = {"putamen_left": entry, "asymmetry_putamen": {"z": -3.14, "percentile": 99.9}}
+    normals = {"fits": True, "source": "Site: 44 normal scans.", "measures": measures}
+    lines = lines_of(result_with(quantification={**RESULT["quantification"], "normals": normals}))
+    assert "Putamen  2.13  1.02  70.5 % (z 3.1)  not available  z -4.6, -57 %, P <1" in lines
+    assert any("Site: 44 normal scans." in line for line in lines)
+    assert not any("normals" in line for line in lines_of(RESULT))
+
+
+def test_normals_that_do_not_fit_are_a_sentence_and_no_number():
+    normals = {"fits": False, "why_not": "No z-scores by the normals Site: other voxels.", "measures": {}}
+    lines = lines_of(result_with(quantification={**RESULT["quantification"], "normals": normals}))
+    assert "No z-scores by the normals Site: other voxels." in lines
+    assert "Putamen  2.13  1.02  70.5 %" in lines
+    assert not any("z -" in line for line in lines)
+
+
+def test_grades_name_a_close_neighbour():
+    probabilities = {"normal": 0.02, "borderline": 0.1, "moderate": 0.48, "strong": 0.35, "almost missing": 0.05}
+    clear = {"normal": 0.9, "borderline": 0.08, "moderate": 0.02, "strong": 0.0, "almost missing": 0.0}
+    grades = {
+        "putamen_posterior_left": {"grade": "moderate", "probabilities": probabilities},
+        "putamen_posterior_right": {"grade": "normal", "probabilities": clear},
+    }
+    lines = lines_of(result_with(quantification={**RESULT["quantification"], "grades": grades}))
+    assert "Back of the putamen  normal (90 %)  moderate or strong (48 %, 35 %)" in lines
+    assert not any("Grade of loss" in line for line in lines_of(RESULT))
 
 
 def test_no_date_unless_the_result_has_one():

@@ -420,20 +420,21 @@ def test_the_report_is_that_of_the_command_line(slicer, logic, tmp_path):
     assert not (tmp_path / "no.pdf").exists()
 
 
-def test_normal_values_stand_in_the_table_with_their_z_score(slicer):
+def test_z_scores_stand_in_the_table(slicer):
     from picture_factory import result_with
 
     from DaTscanAILib.slicer_adapters.tables import write_sbr_table
 
     result = result_with()
     keys = [f"{nucleus}_{side}" for nucleus in ("caudate", "putamen", "striatum") for side in ("left", "right")]
-    normal = {key: {"mean": 3.0, "sd": 0.5} for key in keys}
-    result["quantification"]["normal_values"] = {"source": "somewhere", "sbr": normal}
+    measures = {key: {"z": -1.74, "percent_deviation": -29.0, "percentile": 4.1} for key in keys}
+    result["quantification"]["normals"] = {"source": "somewhere", "measures": measures}
     table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
     write_sbr_table(table, result)
-    assert [table.GetColumnName(column) for column in range(6)][3:] == ["Asymmetry", "Normal right", "Normal left"]
+    headings = ["Asymmetry", "Right against normals", "Left against normals"]
+    assert [table.GetColumnName(column) for column in range(6)][3:] == headings
     row = [table.GetCellText(1, column) for column in range(6)]
-    assert row == ["Putamen", "2.13", "1.02", "70.5 %", "3.00 ± 0.50, z -1.7", "3.00 ± 0.50, z -4.0"]
+    assert row == ["Putamen", "2.13", "1.02", "70.5 %", "z -1.7, -29 %, P 4", "z -1.7, -29 %, P 4"]
 
 
 # ---- batch

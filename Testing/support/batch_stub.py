@@ -31,7 +31,7 @@ class StubAnalyzer:
     def __init__(self, model=None, device="auto"):
         self.model = model
 
-    def analyze(self, scan, case):
+    def analyze(self, scan, case, normals=None):
         log = os.environ.get("DATSCANAI_STUB_LOG")
         if log:
             with Path(log).open("a") as file:

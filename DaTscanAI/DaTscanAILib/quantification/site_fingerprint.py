@@ -107,7 +107,7 @@ def site_fingerprint(scans: list[Fingerprint], several_cameras: bool = False) ->
     edges = [edge for scan in scans for edge in scan.voxel_mm]
     return SiteFingerprint(
         stated=stated,
-        matrices=sorted({tuple(scan.matrix) for scan in scans}),
+        matrices=[list(matrix) for matrix in sorted({tuple(scan.matrix) for scan in scans})],
         voxel_mm=(min(edges), max(edges)),
         contrast=round(max(float(np.mean([scan.contrast for scan in scans])), 0.1), 3),
         **{name: _range([getattr(scan, name) for scan in scans], least) for name, least in _TOLERANCE.items()},

@@ -132,7 +132,8 @@ def _registration(page, y, result) -> float:
 def _table(page, y, result) -> float:
     """Specific binding ratios of both sides and their asymmetry; normals and grades where the result has them."""
     rows = sbr_rows(result)
-    columns = (("Right", 175), ("Left", 225), ("Asymmetry", 302), ("Right against normals", 410), ("Left against normals", 515))
+    columns = (("Right", 175), ("Left", 225), ("Asymmetry", 302))
+    columns += (("Right against normals", 410), ("Left against normals", 515))
     headings = columns[: max(len(texts) for _, texts in rows)]
     y = _rows(page, y, "Specific binding ratio (SBR)", headings, rows)
     note = normals_note(result)
@@ -155,7 +156,8 @@ def _rows(page, y, title, columns, rows) -> float:
     y += 16
     for name, texts in rows:
         for text, (_, place) in zip(texts, columns, strict=False):
-            page.text(LEFT + place, y + 12, text, 9, align="right")
+            if text:
+                page.text(LEFT + place, y + 12, text, 9, align="right")
         page.text(LEFT, y + 12, name, 9)
         y += 13
     page.line(LEFT, y + 4, RIGHT, y + 4, 0.5, _GRAY)

@@ -1,0 +1,83 @@
+"""Robust regression on age and sex: known laws are found, outliers do not decide, limits hold what they say."""
+
+import numpy as np
+import pytest
+
+from DaTscanAILib.quantification.age_regression import fit_age_regression, huber_deviation
+
+
+def drawn(random, count, slope=-0.02, offset=0.2, deviation=0.3):
+    ages = random.uniform(40, 90, count)
+    sexes = ["FM"[k % 2] for k in range(count)]
+    codes = np.array([0.5 if sex == "F" else -0.5 for sex in sexes])
+    return 3 + slope * (ages - 65) + offset * codes + random.normal(0, deviation, count), ages, sexes
+
+
+def test_a_known_law_is_found():
+    values, ages, sexes = drawn(np.random.default_rng(1), 4000)
+    fit = fit_age_regression(values, ages, sexes)
+    assert fit.slope_per_year == pytest.approx(-0.02, abs=0.001)
+    assert fit.women_minus_men == pytest.approx(0.2, abs=0.03)
+    assert fit.deviation == pytest.approx(0.3, rel=0.03)
+    assert fit.expected(80, "F").mean == pytest.approx(3 - 0.3 + 0.1, abs=0.03)
+
+
+def test_outliers_do_not_decide():
+    """Three patients among thirty normals: least squares would widen the deviation by more than a half."""
+    random = np.random.default_rng(2)
+    ratios, plain = [], []
+    for _ in range(40):
+        values, ages, sexes = drawn(random, 30)
+        values[:3] -= 1.5
+        fit = fit_age_regression(values, ages, sexes)
+        ratios.append(fit.deviation / 0.3)
+        plain.append(np.std(values - np.polyval(np.polyfit(ages, values, 1), ages)) / 0.3)
+    assert np.mean(plain) > 1.6
+    assert np.mean(ratios) < 1.35
+
+
+def test_the_deviation_is_right_for_normal_residuals():
+    left_over = np.random.default_rng(3).normal(0, 2.0, 20000)
+    assert huber_deviation(left_over) == pytest.approx(2.0, rel=0.02)
+    assert huber_deviation(left_over * 5) == pytest.approx(5 * huber_deviation(left_over), rel=1e-5)
+    assert huber_deviation(np.zeros(5)) == 0.0
+
+
+@pytest.mark.parametrize("percent", [90, 97])
+def test_limits_hold_their_share_of_new_normals_even_for_few(percent):
+    random = np.random.default_rng(percent)
+    inside = []
+    for _ in range(300):
+        values, ages, sexes = drawn(random, 21)
+        fit = fit_age_regression(values[:20], ages[:20], sexes[:20])
+        low, high = fit.expected(ages[20], sexes[20]).limits(percent)
+        inside.append(low <= values[20] <= high)
+    assert np.mean(inside) == pytest.approx(percent / 100, abs=0.04)
+
+
+def test_a_few_women_carry_no_offset_and_many_carry_theirs():
+    random = np.random.default_rng(5)
+    offsets = {}
+    for women in (2, 4, 200):
+        sexes = ["F"] * women + ["M"] * 200
+        values = 3 + np.array([0.3 if sex == "F" else 0.0 for sex in sexes]) + random.normal(0, 0.01, len(sexes))
+        noisy = values + random.normal(0, 0.45, len(sexes))
+        offsets[women] = (fit_age_regression(values, None, sexes).women_minus_men, noisy, sexes)
+    assert offsets[2][0] == 0.0
+    assert offsets[200][0] == pytest.approx(0.3, abs=0.01)
+    # The weight of the evidence: 0.3^2 of prior against 0.45^2 (1/4 + 1/200) of uncertainty leaves two thirds.
+    _, noisy, sexes = offsets[4]
+    raw = noisy[:4].mean() - noisy[4:].mean()
+    assert abs(fit_age_regression(noisy, None, sexes).women_minus_men) < 0.9 * abs(raw)
+
+
+def test_sides_share_a_line_and_percentiles_follow_z():
+    random = np.random.default_rng(6)
+    values, ages, sexes = drawn(random, 60)
+    sides = values[:, None] + random.normal(0, 0.05, (60, 2))
+    expected = fit_age_regression(sides, ages, sexes).expected(65, None)
+    assert expected.percentile(expected.mean) == pytest.approx(50)
+    assert expected.z(expected.mean - 2 * expected.deviation) == pytest.approx(-2)
+    low, high = expected.limits(90)
+    assert expected.percentile(low) == pytest.approx(5)
+    assert expected.percentile(high) == pytest.approx(95)
