@@ -13,6 +13,7 @@ from .base.version import RESEARCH_USE
 from .classification.answer import Classification, Classifier, describe_classification
 from .classification.grades import describe_grades
 from .classification.model_folder import find_model
+from .classification.second_reader import describe_second_reader, with_second_reader
 from .classification.torch_problems import gpu_problem, torch_problem
 from .explanation.lower_putamen import explain
 from .mni.atlas import load_atlas
@@ -63,13 +64,15 @@ class Analyzer:
     Args:
         model: name of a shipped model or a model folder; None for the default.
         device: `auto`, `cpu` or `cuda`.
+        second_reader: another model that reads every scan too; None for none.
 
     Raises:
         DaTscanError: the model cannot be used (when first needed).
     """
 
-    def __init__(self, model: str | None = None, device: str = "auto"):
+    def __init__(self, model: str | None = None, device: str = "auto", second_reader: str | None = None):
         self.model = find_model(model)
+        self.second_model = None if second_reader is None else find_model(second_reader)
         self.device = device
         self.atlas = load_atlas()
 
@@ -77,6 +80,11 @@ class Analyzer:
     def classifier(self) -> Classifier:
         """Made at first use: only then is torch imported."""
         return Classifier(self.model, self.device)
+
+    @cached_property
+    def second_classifier(self) -> Classifier:
+        """Of the second reader, on the CPU: it makes no map."""
+        return Classifier(self.second_model, "cpu")
 
     def analyze(
         self,
@@ -107,7 +115,9 @@ class Analyzer:
         with run.clock("classification"):
             scan_left = ipsilateral_left(normalized.voxels, quantification.mirrored)
             classification = self._classify(scan_left, quantification, run.result["warnings"])
-        run.result["classification"] = describe_classification(classification, self.model)
+            classification, second = self._with_second_reader(classification, scan_left, quantification)
+        run.result["classification"] = describe_classification(classification, self.model) | second
+        run.result["warnings"] += classification.atypical
         run.result["quantification"]["grades"] = describe_grades(classification.grades) or None
         rule = self.model.rule
         says_reduced = classification.probability_reduced >= rule.threshold
@@ -121,6 +131,14 @@ class Analyzer:
                 "map before you trust it."
             )
         return run.finished(None, ipsilateral_left(classification.relevance, quantification.mirrored))
+
+    def _with_second_reader(self, first, voxels, quantification) -> tuple[Classification, dict]:
+        """The answer held against the second reader's, and what to say of that in the result."""
+        if self.second_model is None:
+            return first, {}
+        second = self.second_classifier.classify(voxels, quantification, with_relevance=False)
+        pair = (first, self.model, second, self.second_model)
+        return with_second_reader(*pair), {"second_reader": describe_second_reader(*pair)}
 
     def _classify(self, voxels, quantification, warnings) -> Classification:
         """The answer; where the GPU fails, the CPU's, with a warning."""

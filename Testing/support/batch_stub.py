@@ -71,7 +71,7 @@ class StubAnalyzer:
 def install(patch=setattr):
     """Put the stub in the place of the chain, the pictures and the model."""
     patch(batch, "Analyzer", StubAnalyzer)
-    patch(batch, "_analyzer", StubAnalyzer)
+    patch(batch, "_analyzer", lambda model, second_reader, device: StubAnalyzer(model, device))
     patch(batch, "_check_model", lambda options: None)
     patch(batch, "_model_facts", lambda name: ["stub", name])
     patch(results, "_write_pictures", write_pictures)

@@ -42,6 +42,7 @@ class Options:
     Attributes:
         output: folder of the results.
         model, device: of the classifier.
+        second_reader: another model, whose disagreement makes an answer uncertain; None for none.
         workers: processes; results do not depend on it.
         resume: keep the cases that a former run has finished with the same scan, model and options.
         report: write `report.pdf`.
@@ -53,6 +54,7 @@ class Options:
 
     output: Path
     model: str | None = None
+    second_reader: str | None = None
     device: str = "auto"
     workers: int = 1
     resume: bool = False
@@ -119,6 +121,8 @@ def analyze_batch(
 def _check_model(options):
     """An unusable model is one error now, not one for each case."""
     find_model(options.model).check_weights()
+    if options.second_reader:
+        find_model(options.second_reader).check_weights()
     if options.device == "cuda" and options.scheduler is None:
         choose_device("cuda")
 
@@ -174,11 +178,9 @@ def _outcomes(cases, options) -> Iterator[Outcome]:
 
 def _with_full_paths(cases, options):
     """Workers elsewhere have another working folder."""
-    model, normals = (
-        os.path.abspath(name) if name and Path(name).exists() else name  # noqa: PTH100
-        for name in (options.model, options.normals)
-    )
-    options = replace(options, output=options.output.absolute(), model=model, normals=normals)
+    given = {name: getattr(options, name) for name in ("model", "second_reader", "normals")}
+    paths = {name: os.path.abspath(one) if one and Path(one).exists() else one for name, one in given.items()}  # noqa: PTH100
+    options = replace(options, output=options.output.absolute(), **paths)
     return [replace(case, path=case.path and case.path.absolute()) for case in cases], options
 
 
@@ -204,8 +206,8 @@ def _outcome_of_killed(case):
 
 
 @lru_cache(maxsize=1)
-def _analyzer(model, device):
-    return Analyzer(model, device)
+def _analyzer(model, second_reader, device):
+    return Analyzer(model, device, second_reader)
 
 
 def run_case(case: Case, options: Options) -> Outcome:
@@ -256,7 +258,8 @@ def _analyze_and_write(case, options):
     check_replaceable(folder)
     scan = scan_of_case(case)
     reading = time.perf_counter() - start
-    analysis = _analyzer(options.model, options.device).analyze(scan, case.name, normals=_normals(options))
+    analyzer = _analyzer(options.model, options.second_reader, options.device)
+    analysis = analyzer.analyze(scan, case.name, normals=_normals(options))
     timing = analysis.result["timing_s"]
     analysis.result["timing_s"] = {"reading": reading, **timing, "total": timing["total"] + reading}
     analysis.result["inputs_sha256"] = _inputs_sha256(scan, options)
@@ -284,13 +287,14 @@ def _inputs_sha256(scan, options):
     normals = _normals(options)
     choices = [VERSION, options.report, options.keep_identifiers, _model_facts(options.model)]
     choices += [normals and normals.to_json()]
+    choices += [_model_facts(options.second_reader)] if options.second_reader else []
     facts += [asdict(scan.patient), asdict(scan.camera), vars(scan.identifiers) if options.keep_identifiers else None]
     digest = hashlib.sha256(json.dumps([facts, choices]).encode())
     digest.update(scan.voxels)
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _model_facts(name):
     model = find_model(name)
     return [model.name, model.architecture, asdict(model.preprocessing), asdict(model.rule), model.weights]

@@ -6,13 +6,14 @@ import numpy as np
 
 from ..base.errors import DaTscanError
 from ..mni.atlas import load_atlas
-from ..quantification.mirroring import mirror
+from ..quantification.mirroring import ipsilateral_left, mirror
 from ..quantification.sbr import Quantification
 from .atypical import atypical_patterns
 from .doubt import Doubt, doubts
 from .evidence import contrast_of, read_evidence, swapped_outputs
 from .grades import other_side
 from .model_folder import Model, find_model
+from .networks import ARCHITECTURES
 from .orientation import mirrored_weight
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -28,7 +29,8 @@ class Classification:
         logit_difference: mean over the members, reduced minus normal, of the scan as a whole.
         votes: members for "reduced" by head, for example `{"balanced": 5, "sensitive": 5, "specific": 4}`.
         members: how many vote.
-        relevance: float32 `(91, 109, 91)`, lower putamen left like the input; positive argues for "reduced".
+        relevance: float32 `(91, 109, 91)`, lower putamen left like the input; positive argues for "reduced"; None
+            where no map was asked for.
         device: where it was computed.
         basis: `overall`, or the region (patient's side) on which probability and relevance rest.
         grades: probabilities of the five grades by region, patient's sides; empty for a model without regions.
@@ -43,7 +45,7 @@ class Classification:
     logit_difference: float
     votes: dict[str, int]
     members: int
-    relevance: np.ndarray
+    relevance: np.ndarray | None
     device: str
     basis: str = "overall"
     grades: dict[str, np.ndarray] = field(default_factory=dict)
@@ -109,15 +111,19 @@ class Classifier:
         self.training_features = self.model.load_training_features()
         self._propagators = {}
 
-    def classify(self, voxels: np.ndarray, quantification: Quantification | None = None) -> Classification:
+    def classify(
+        self, voxels: np.ndarray, quantification: Quantification | None = None, with_relevance: bool = True
+    ) -> Classification:
         """Answer and relevance of one scan.
 
         Args:
             voxels: float32 `(91, 109, 91)`, normalized, lower putamen left.
             quantification: of the scan. Its asymmetry gives the mirrored scan its weight, its SBRs are held against
                 the answer, and its `mirrored` gives sides their names: without it, left is the lower putamen's side.
+            with_relevance: make the map.
         """
         rule = self.model.rule
+        turned = self.model.preprocessing.keeps_sides and quantification is not None and quantification.mirrored
         images = self._orientations(voxels, quantification)
         logits, features = self._read(images)
         evidence = read_evidence(logits, rule)
@@ -133,7 +139,7 @@ class Classifier:
             logit_difference=evidence.logit_difference,
             votes=evidence.votes,
             members=len(self.networks),
-            relevance=self.model.preprocessing.restore(self._relevance(images, evidence.basis)),
+            relevance=self._map(images, evidence.basis, turned) if with_relevance else None,
             device=self.device,
             basis=evidence_of_patient.basis,
             grades=grades,
@@ -145,6 +151,9 @@ class Classifier:
 
     def _orientations(self, voxels, quantification):
         """`[(weight, network input), ...]`: the scan, and mirrored where its sides are nearly equal."""
+        if self.model.preprocessing.keeps_sides:
+            mirrored = quantification is not None and quantification.mirrored
+            return [(1.0, self.model.network_input(ipsilateral_left(voxels, mirrored), self.atlas))]
         weight = 0.0 if quantification is None else mirrored_weight(quantification.asymmetry_percent["putamen"])
         images = [(1 - weight, self.model.network_input(voxels, self.atlas))]
         return images + ([(weight, self.model.network_input(mirror(voxels), self.atlas))] if weight else [])
@@ -165,6 +174,10 @@ class Classifier:
                     features = torch.cat(below, dim=1)[0].cpu().numpy()
         return logits, features
 
+    def _map(self, images, basis, turned):
+        """The relevance on the grid, lower putamen left."""
+        return ipsilateral_left(self.model.preprocessing.restore(self._relevance(images, basis)), turned)
+
     def _relevance(self, images, basis):
         """Mean relevance of the members `(x, y, z)`, the mirrored scan's turned back."""
         total = 0.0
@@ -178,12 +191,15 @@ class Classifier:
 
     def _ready(self, basis, mirrored):
         """One propagator a member, made at first use."""
+        from ..explanation.gradient_times_input import GradientTimesInput
         from ..explanation.lrp import RelevancePropagator
 
+        rules = ARCHITECTURES[self.model.architecture].relevance == "rules"
+        kind = RelevancePropagator if rules else GradientTimesInput
         basis = other_side(basis) if mirrored and basis != "overall" else basis
         if basis not in self._propagators:
             contrast = contrast_of(basis, self.outputs, self.model.rule)
-            self._propagators[basis] = [RelevancePropagator(network, contrast) for network in self.networks]
+            self._propagators[basis] = [kind(network, contrast) for network in self.networks]
         return self._propagators[basis]
 
     def _batch(self, image):

@@ -54,6 +54,7 @@ class AnswerRule:
         regions: by name of `grades.REGIONS`, the lower putamen being left; None for a network without them.
         regional_slope, regional_intercept: Platt scaling of the largest of the regions' logits of being reduced.
         sbr: which SBRs contradict the answer; None where none was calibrated.
+        votes: members that must say "reduced" for the answer to be; None takes the mean of their logits.
         unlike_cut: distance from the training scans beyond which a scan is unlike them; None where not measured.
     """
 
@@ -70,6 +71,7 @@ class AnswerRule:
     regional_intercept: float = 0.0
     sbr: SbrRule | None = None
     unlike_cut: float | None = None
+    votes: int | None = None
 
 
 def rule_from_json(options: dict) -> AnswerRule:

@@ -19,9 +19,9 @@ MEMBERS = 5
 VOTES_NEEDED = {"acc": 3, "robust": 3, "sens": 2, "spec": 4}
 SLAB_THICKNESS = 12.0  # mm
 
-_WINDOW = (0.0, 6.5)
-_MEAN, _DEVIATION = 0.6048597782240399, 0.6051688035793145  # of the slabs they were trained on
-_CROP = (slice(9, 81), slice(29, 101))  # 72 x 72 pixels around the striata
+WINDOW = (0.0, 6.5)
+MEAN, DEVIATION = 0.6048597782240399, 0.6051688035793145  # of the slabs they were trained on
+CROP = (slice(9, 81), slice(29, 101))  # 72 x 72 pixels around the striata
 _BLOCKS_OF_STAGE = (1, 1, 2)
 _STRIDE_OF_STAGE = (1, 3, 3)
 _SLOPE = 0.01  # of the leaky rectifier
@@ -37,16 +37,20 @@ def slab(voxels: np.ndarray, height: float) -> np.ndarray:
     Returns:
         float32 `(91, 109)`.
     """
+    return (voxels @ slab_weights(height)).astype(np.float32, copy=False)
+
+
+def slab_weights(height: float) -> np.ndarray:
+    """Share of each axial slice of the grid in the slab, float32 `(91,)`, which sum to 1."""
     z = GRID_AFFINE[2, 3] + GRID_SPACING * np.arange(GRID_SHAPE[2])
     bottom, top = height - SLAB_THICKNESS / 2, height + SLAB_THICKNESS / 2
     inside = np.minimum(z + GRID_SPACING / 2, top) - np.maximum(z - GRID_SPACING / 2, bottom)
-    weights = np.maximum(inside, 0) / SLAB_THICKNESS
-    return (voxels @ weights.astype(np.float32)).astype(np.float32, copy=False)
+    return (np.maximum(inside, 0) / SLAB_THICKNESS).astype(np.float32)
 
 
 def network_input(image: np.ndarray) -> np.ndarray:
     """A slab `(91, 109)` as the networks take it: clipped, standardized, cropped to `(72, 72)`."""
-    return ((np.clip(image, *_WINDOW) - _MEAN) / _DEVIATION).astype(np.float32)[_CROP]
+    return ((np.clip(image, *WINDOW) - MEAN) / DEVIATION).astype(np.float32)[CROP]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ class Evidence:
     """What the logits say.
 
     Attributes:
-        logit_difference: mean over the members, reduced minus normal, of the scan as a whole.
+        logit_difference: reduced minus normal of the scan as a whole: mean over the members, or of the member on
+            which the votes turn.
         overall_probability: of "reduced", by the scan as a whole.
         probability: by the stronger of whole and regions: what fades in one region cannot be outvoted by another.
         basis: `overall`, or the region (lower putamen left) on which the probability rests.
@@ -40,7 +41,7 @@ def read_evidence(logits: np.ndarray, rule: AnswerRule) -> Evidence:
     heads = rule.heads or {"balanced": (0, 1)}
     votes = {name: int((logits[:, reduced] > logits[:, normal]).sum()) for name, (normal, reduced) in heads.items()}
     normal, reduced = heads["balanced"]
-    difference = float((logits[:, reduced] - logits[:, normal]).mean(dtype=np.float64))
+    difference = _of_members(logits[:, reduced].astype(np.float64) - logits[:, normal], rule.votes)
     overall = rule.slope * difference + rule.intercept
     best, basis, grades = overall, OVERALL, {}
     for region, one in (rule.regions or {}).items():
@@ -69,6 +70,11 @@ def contrast_of(basis: str, outputs: int, rule: AnswerRule) -> np.ndarray:
         one = rule.regions[basis]
         contrast[one.output] = rule.regional_slope * one.slope / rule.slope
     return contrast
+
+
+def _of_members(differences, votes):
+    """Their mean or, where votes count, the difference that is positive if so many are."""
+    return float(differences.mean() if votes is None else np.sort(differences)[-votes])
 
 
 def _sigmoid(logit):

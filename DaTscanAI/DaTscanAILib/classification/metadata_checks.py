@@ -26,6 +26,7 @@ def check_numbers(preprocessing: Preprocessing, rule: AnswerRule) -> None:
     ]
     finite += [rule.threshold, *(number for pair in pairs for number in pair), *_further_numbers(rule)]
     counts = [rule.sensitive_votes, rule.specific_votes, *(index for pair in heads.values() for index in pair)]
+    counts += [] if rule.votes is None else [rule.votes - 1]
     counts += [one.output for one in (rule.regions or {}).values()]
     if (
         not (np.abs(np.array(finite, float)) < _LARGEST_NUMBER).all()

@@ -186,12 +186,14 @@ def read_model(folder: Path) -> Model:
             own.get("training_features"),
         )
         check_numbers(preprocessing, rule)
+        if rule.votes is not None and rule.votes > len(weights):
+            raise ValueError
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DaTscanError(
             f"{folder.name}: this folder is not a model of DaTscanAI (configs/metadata.json is missing "
             "or damaged): choose another."
         ) from error
-    if model.architecture not in ARCHITECTURES or preprocessing.box not in (*BOXES, "slab") or not weights:
+    if model.architecture not in ARCHITECTURES or preprocessing.box not in (*BOXES, "slab", "slab72") or not weights:
         raise DaTscanError(f"{folder.name}: this model needs another version of DaTscanAI.")
     return model
 

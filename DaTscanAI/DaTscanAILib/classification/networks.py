@@ -17,6 +17,7 @@ from functools import partial
 
 from ..base.errors import DaTscanError
 from .grades import REGIONS
+from .residual import residual_block
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,14 @@ class Architecture:
         input_shape: of one scan, channels first: `(1, x, y, z)`, or `(1, x, y)` for a slab.
         description: one line for a person who chooses.
         layers: gives the list of modules for an input shape.
+        relevance: `rules` of layer-wise relevance propagation, or for networks with skips `gradient`
+            (`explanation/gradient_times_input.py`).
     """
 
     input_shape: tuple[int, ...]
     description: str
     layers: Callable[[tuple[int, ...]], list]
+    relevance: str = "rules"
 
 
 def build_network(name: str, *, initialize: bool = True, input_shape=None):
@@ -84,15 +88,17 @@ def _initialize(network) -> None:
     """In place: weights of He's variance 2 / inputs, half of it for the logits, which nothing rectifies."""
     from torch import nn
 
-    weighted = [layer for layer in network if isinstance(layer, nn.Linear | nn.Conv2d | nn.Conv3d)]
+    weighted = [layer for layer in network.modules() if isinstance(layer, nn.Linear | nn.Conv2d | nn.Conv3d)]
     for layer in weighted:
         nonlinearity = "linear" if layer is weighted[-1] else "relu"
         nn.init.kaiming_normal_(layer.weight, nonlinearity=nonlinearity)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
-    for layer in network:
+    for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm3d):
             layer.reset_parameters()
+        elif hasattr(layer, "skip_init"):
+            nn.init.zeros_(layer.skip_init)
 
 
 def _nazari2021(input_shape, hidden_units) -> list:
@@ -171,6 +177,25 @@ def _dense_layers(features: int, hidden_units, outputs: int, dropout: bool = Tru
     return [*layers, nn.Linear(features, outputs)]
 
 
+def _dat_spect_ud(input_shape, at_places) -> list:
+    """The networks of Buddenkotte and Buchert: residual blocks on 2, 6 and 18 mm, then the maximum over all places.
+
+    Args:
+        at_places: one logit at each place, whose maximum decides (`robust`), in place of two logits of the maximal
+            features (`acc`, `sens`, `spec`).
+    """
+    from torch import nn
+
+    layers, channels = [], input_shape[0]
+    for filters, kernel, stride, blocks in ((16, 1, 1, 1), (32, 3, 3, 1), (64, 3, 3, 2)):
+        layers.append(nn.Conv2d(channels, filters, kernel, stride, bias=False))
+        layers += [residual_block(filters) for _ in range(blocks)]
+        channels = filters
+    if at_places:
+        return [*layers, nn.Conv2d(channels, 1, 1), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(1, 2)]
+    return [*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(channels, 2)]
+
+
 ARCHITECTURES: dict[str, Architecture] = {
     "compact": Architecture(
         (1, 71, 90, 72),
@@ -201,5 +226,17 @@ ARCHITECTURES: dict[str, Architecture] = {
         (1, 91, 109),
         "12 mm slab through the striatum, two-dimensional, 2.9 million parameters (Wenzel 2019)",
         _wenzel2019,
+    ),
+    "dat-spect-ud": Architecture(
+        (1, 72, 72),
+        "12 mm slab through the striatum, residual, 0.2 million parameters (Budenkotte 2024), imported only",
+        partial(_dat_spect_ud, at_places=False),
+        relevance="gradient",
+    ),
+    "dat-spect-ud-places": Architecture(
+        (1, 72, 72),
+        "12 mm slab through the striatum, residual, 0.2 million parameters (Buddenkotte 2024), imported only",
+        partial(_dat_spect_ud, at_places=True),
+        relevance="gradient",
     ),
 }

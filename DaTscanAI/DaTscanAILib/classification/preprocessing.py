@@ -5,7 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..mni.atlas import FULL_BOX, GRID_SPACING, STRIATUM_BOX, Atlas, embed, load_atlas
+from ..mni.atlas import FULL_BOX, GRID_SHAPE, GRID_SPACING, STRIATUM_BOX, Atlas, embed, load_atlas
+from .dat_spect_ud import CROP, slab, slab_weights
 
 BOXES = {"full": FULL_BOX, "striatum": STRIATUM_BOX}
 SLAB_HALF_THICKNESS = 3  # slices of 2 mm: 12 mm (Wenzel 2019)
@@ -16,7 +17,8 @@ class Preprocessing:
     """From the normalized scan (lower putamen left) to the network's input.
 
     Attributes:
-        box: `full`, `striatum` or `slab` (mean of 6 axial slices).
+        box: `full`, `striatum`, `slab` (mean of 6 axial slices), or `slab72` (the slab and the 72 x 72 pixels of
+            `dat_spect_ud.py`, the patient's sides kept).
         striatum_masked: set the hottest-voxels regions of the striatum to the reference level, or to the reference.
         window: values are clipped to this, in multiples of the reference level.
         offset, scale: then `(x - offset) / scale`.
@@ -53,6 +55,11 @@ class Preprocessing:
             difference *= self._boxed(brain_mask(self.brain_margin))
         return difference / np.float32(self.scale)
 
+    @property
+    def keeps_sides(self) -> bool:
+        """Whether networks see the patient's own sides, not the lower putamen on the left."""
+        return self.box == "slab72"
+
     def uptake(self, image: np.ndarray, reference: np.ndarray) -> np.ndarray:
         """The clipped scan that `apply` has made an input of, in its box; inside the brain only if that is masked."""
         difference = image * np.float32(self.scale)
@@ -60,6 +67,10 @@ class Preprocessing:
 
     def restore(self, relevance: np.ndarray) -> np.ndarray:
         """A map of the input's shape put back onto the `(91, 109, 91)` grid; a slab's is spread over its slices."""
+        if self.box == "slab72":
+            plane = np.zeros(GRID_SHAPE[:2], relevance.dtype)
+            plane[CROP] = relevance
+            return plane[:, :, None] * slab_weights(self.slab_center)
         if self.box != "slab":
             return embed(relevance, BOXES[self.box])
         slab = self._slab()
@@ -71,6 +82,8 @@ class Preprocessing:
     def _boxed(self, voxels):
         if self.box == "slab":
             return voxels[:, :, self._slab()].mean(axis=2)
+        if self.box == "slab72":
+            return slab(voxels, self.slab_center)[CROP]
         return voxels[BOXES[self.box]]
 
     def _slab(self):

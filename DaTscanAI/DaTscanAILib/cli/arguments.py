@@ -57,6 +57,11 @@ def add_batch_options(command):
     """Options of the commands that analyze many scans."""
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the results")
     command.add_argument("--model", metavar="NAME_OR_FOLDER", help="a shipped model or a model folder")
+    command.add_argument(
+        "--second-reader",
+        metavar="NAME_OR_FOLDER",
+        help="another model that reads every scan too; where both disagree the answer is uncertain",
+    )
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     command.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default 1)")
     command.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster that does the work, not --workers")
@@ -70,6 +75,7 @@ def batch_options(options, **more):
     return Options(
         output=options.output,
         model=options.model,
+        second_reader=options.second_reader,
         device=options.device,
         workers=options.workers,
         resume=options.resume,

@@ -5,10 +5,25 @@ import sys
 
 from ..base.errors import DaTscanError
 from ..base.version import VERSION
-from . import analyze, benchmark, evaluate, literature, normals, realism, reconstruct, simulate, study, train
+from . import (
+    analyze,
+    benchmark,
+    evaluate,
+    import_model,
+    literature,
+    normals,
+    realism,
+    reconstruct,
+    simulate,
+    study,
+    train,
+)
 from .arguments import SOME_FAILED, UNUSABLE
 
-COMMANDS = (analyze, normals, simulate, train, evaluate, study, reconstruct, realism, literature, benchmark)
+COMMANDS = (
+    *(analyze, normals, simulate, train, import_model, evaluate, study, reconstruct),
+    *(realism, literature, benchmark),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

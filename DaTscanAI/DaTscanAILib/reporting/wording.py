@@ -28,7 +28,8 @@ class Answer:
         heading: one or two words: Normal, Reduced, Uncertain, Not classified.
         meaning: a sentence or two.
         probability: "Probability of reduced uptake: 97 %".
-        votes: how many networks vote for reduced, by their cut; empty where that is not known.
+        votes: how many networks vote for reduced, by their cut, and what a second reader says; empty where that is
+            not known.
         model: name of the model, or "not available".
         color: RGB that stands for the answer.
     """
@@ -47,9 +48,9 @@ def answer_of(result: dict) -> Answer:
     probability = percent(value_of(result, "classification", "probability_reduced"))
     return Answer(
         heading=str(label).capitalize() if label else "Not classified",
-        meaning=_MEANINGS.get(label) or str(value_of(result, "error") or "The scan has not been classified."),
+        meaning=_meaning(result, label) or str(value_of(result, "error") or "The scan has not been classified."),
         probability=f"Probability of reduced uptake: {probability}",
-        votes=_votes(value_of(result, "classification")),
+        votes=" ".join(filter(None, (_votes(value_of(result, "classification")), _second_reader(result)))),
         model=str(value_of(result, "classification", "model") or NOT_AVAILABLE),
         color=ANSWER_COLORS.get(label, ANSWER_COLORS["uncertain"]),
     )
@@ -142,6 +143,22 @@ def shorten(text: str, width: float, measure: Callable[[str], float]) -> str:
         keep = (fits + too_long) // 2
         fits, too_long = (keep, too_long) if measure(_without_middle(text, keep)) <= width else (fits, keep)
     return _without_middle(text, fits)
+
+
+def _meaning(result, label):
+    """For an uncertain answer the reasons, where the result holds them."""
+    reasons = value_of(result, "classification", "doubt")
+    if label != "uncertain" or not reasons:
+        return _MEANINGS.get(label)
+    return f"No answer is given; the scan has to be judged without one. {' '.join(reasons)}"
+
+
+def _second_reader(result):
+    second = value_of(result, "classification", "second_reader")
+    if not second:
+        return ""
+    agrees = "agrees" if second["agrees"] else "DISAGREES"
+    return f"Second reader {second['model']} {agrees}: {second['answer']}."
 
 
 def _votes(classification):
