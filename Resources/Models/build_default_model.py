@@ -5,19 +5,21 @@
     python Resources/Models/build_default_model.py WORK --workers 2 --step install
 
 Steps run in their order, each takes up what an interrupted run has left, and each says what it did. `install`, which
-copies the model into `Resources/Models`, runs only when asked for. Nothing but simulated scans is used. `--scale`
-makes all cohorts smaller, to try the script.
+copies the model into `Resources/Models` and its references into `Resources/Templates`, runs only when asked for.
+Nothing but simulated scans is used. `--scale` makes all cohorts smaller, to try the script.
 """
 
 import argparse
 import json
 import shutil
+import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+TEMPLATES = HERE.parent / "Templates"
 sys.path.insert(0, str(HERE.parents[1] / "DaTscanAI"))
 sys.path.insert(0, str(HERE))
 
@@ -26,8 +28,10 @@ import default_model_card as card
 from DaTscanAILib.base.files import atomic_write_bytes
 from DaTscanAILib.batch.run import Options
 from DaTscanAILib.classification.model_folder import DEFAULT_MODEL
+from DaTscanAILib.classification.weights import file_sha256
 from DaTscanAILib.evaluation.answer_parts import describe_parts, read_answers
 from DaTscanAILib.evaluation.evaluate import describe, evaluate
+from DaTscanAILib.explanation.reference import SHIPPED, Reference
 from DaTscanAILib.reading.inputs import collect_cases
 from DaTscanAILib.simulation.anatomy import HELD_OUT, TRAINING_ANATOMIES
 from DaTscanAILib.simulation.cohort import simulate_cohort
@@ -41,6 +45,7 @@ from DaTscanAILib.training.train import train
 SEEN_CAMERAS = ("papers", "butterworth", "osem", "osem_ac")
 UNSEEN_CAMERAS = ("chang", "osem_ac_rr")
 TRAINING_SCANS, TRAINING_SEED = 4200, 300_000
+NORMAL = SHIPPED["normal"][1]
 GROUPS = ("site", "subtype", "severity", "storage", "anatomy")
 
 
@@ -92,7 +97,7 @@ def simulate(work, options):
 
 def _simulate(folder, count, seed, settings, storage, options):
     folder.mkdir(parents=True, exist_ok=True)
-    count = max(round(count * options.scale), 8)
+    count = max(round(count * options.scale), 4)
     if (folder / "manifest.csv").exists():
         return
     simulate_cohort(folder, count, seed, options.workers, settings, storage=storage)
@@ -106,9 +111,18 @@ def prepare(work, options):
     print(f"{len(prepared)} training scans prepared, {len(failed)} refused by registration or quantification")
 
 
+def references(work, options):
+    """The mean normal scan, which the networks see minus each scan."""
+    script, manifest = TEMPLATES / "build_references.py", work / "cohorts" / "training" / "manifest.csv"
+    given = [manifest, work / "model" / "work" / "prepared", "--output", work / "references"]
+    subprocess.run([sys.executable, script, *given, "--workers", str(options.workers)], check=True)
+
+
 def train_model(work, options):
     """Inputs, members, calibration."""
-    plan = shortened(PLANS["compact-regional"], epochs=options.epochs, members=options.members)
+    path = work / "references" / NORMAL
+    reference = Reference(SHIPPED["normal"][0], path, file_sha256(path))
+    plan = shortened(PLANS["compact-regional"], epochs=options.epochs, members=options.members, reference=reference)
     manifest = work / "cohorts" / "training" / "manifest.csv"
     model = train(manifest, work / "model", plan, "cpu", options.workers)
     print(f"{len(model.weights)} members. {model.trained_on}")
@@ -151,15 +165,26 @@ def install(work, _):
     for part in ("configs", "models", "docs"):
         shutil.rmtree(target / part, ignore_errors=True)
         shutil.copytree(work / "model" / part, target / part)
-    reference = work / "model" / "reference.nii.gz"
-    shutil.copy(reference, target / reference.name)
+    shutil.copy(work / "model" / "reference.nii.gz", target)
+    for path in (work / "references").iterdir():
+        shutil.copy(path, TEMPLATES)
+        _list_hash(path)
     sizes = [path.stat().st_size for path in target.rglob("*") if path.is_file()]
     print(f"{target}: {len(sizes)} files, {sum(sizes) / 2**20:.1f} MiB, largest {max(sizes) / 2**20:.1f} MiB")
+
+
+def _list_hash(path):
+    """A changed template in the list that a test holds."""
+    listed = TEMPLATES / "SHA256SUMS"
+    lines = [line for line in listed.read_text().splitlines() if line.split("  ")[1] != path.name]
+    lines = sorted([*lines, f"{file_sha256(path)}  {path.name}"], key=lambda line: line.split("  ")[1])
+    listed.write_text("\n".join(lines) + "\n")
 
 
 STEPS = {
     "simulate": simulate,
     "prepare": prepare,
+    "references": references,
     "train": train_model,
     "evaluate": evaluate_model,
     "card": write_card,

@@ -35,17 +35,22 @@ def main():
     parser.add_argument("prepared", type=Path)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--midway", action="store_true", help="write the scan midway between normal and reduced too")
+    parser.add_argument("--output", type=Path, default=HERE, metavar="DIR", help="default: the shipped templates")
     options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
     scans, _ = prepare_cases(collect_cases([options.manifest]), options.prepared, options.workers)
     normal, spread = mean_and_spread([scan for scan in scans if scan.case.other["subtype"] == "normal"], "normal")
-    write("fpcit_normal_2mm.nii.gz", normal)
-    write("fpcit_normal_spread_2mm.nii.gz", spread)
+    write(options.output / "fpcit_normal_2mm.nii.gz", normal)
+    write(options.output / "fpcit_normal_spread_2mm.nii.gz", spread)
     if options.midway:
         labelled = {
             label: mean_and_spread([scan for scan in scans if scan.case.label == label], f"labelled {label}")[0]
             for label in ("normal", "reduced")
         }
-        write("fpcit_midway_2mm.nii.gz", NORMAL_SHARE * labelled["normal"] + (1 - NORMAL_SHARE) * labelled["reduced"])
+        write(
+            options.output / "fpcit_midway_2mm.nii.gz",
+            NORMAL_SHARE * labelled["normal"] + (1 - NORMAL_SHARE) * labelled["reduced"],
+        )
 
 
 def mean_and_spread(scans, what):
@@ -59,12 +64,12 @@ def mean_and_spread(scans, what):
     return mean, np.sqrt(np.maximum(squares / len(scans) - mean**2, 0))
 
 
-def write(name, voxels):
+def write(path, voxels):
     image = sitk.GetImageFromArray(np.round(100 * voxels).clip(0).astype(np.int16).transpose(2, 1, 0))
     image.SetSpacing([2.0] * 3)
     image.SetOrigin((90.0, 126.0, -72.0))
     image.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
-    sitk.WriteImage(image, str(HERE / name), useCompression=True, compressionLevel=9)
+    sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=9)
 
 
 if __name__ == "__main__":
