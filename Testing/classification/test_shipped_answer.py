@@ -4,23 +4,21 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 
 from DaTscanAILib.analysis import measure
 from DaTscanAILib.base.resources import resource_path
 from DaTscanAILib.classification.answer import Classifier
 from DaTscanAILib.classification.grades import REGIONS
 from DaTscanAILib.classification.model_folder import find_model
-from DaTscanAILib.mni.atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
+from DaTscanAILib.mni.atlas import GRID_SHAPE, load_atlas
 from DaTscanAILib.quantification.mirroring import ipsilateral_left
 from DaTscanAILib.quantification.sbr import quantify
 from DaTscanAILib.quantification.scaling import Normalized
 from DaTscanAILib.reading.scan import read_scan
+from DaTscanAILib.training.lesions import fade
 
 TOLERANCE = 0.02  # of the probability: what a fading may lower it by
 SHARES = (0.0, 0.3, 0.6, 0.9)
-RESOLUTION_SIGMA = 2.0  # voxels: 9.4 mm FWHM, as a camera blurs a lesion
-PUTAMEN_DIVIDED_AT = 3.0  # mm MNI y
 
 pytestmark = pytest.mark.skipif(
     find_model().rule.regions is None, reason="the shipped model does not grade regions yet"
@@ -37,25 +35,14 @@ def normalized(sample):
     return measure(read_scan(resource_path("Samples", f"{sample}.dcm")), sample).normalized
 
 
-def part(region):
-    """Share of a voxel's specific uptake that a lesion of the region takes, as a camera sees it."""
-    name, side = region.rsplit("_", 1)
-    mask = load_atlas().anatomical_region(name.split("_")[0], side)
-    y = (GRID_AFFINE[1, 3] + GRID_AFFINE[1, 1] * np.arange(GRID_SHAPE[1]))[None, :, None]
-    if name == "putamen_anterior":
-        mask = mask & (y >= PUTAMEN_DIVIDED_AT)
-    if name == "putamen_posterior":
-        mask = mask & (y < PUTAMEN_DIVIDED_AT)
-    blurred = gaussian_filter(mask.astype(np.float32), RESOLUTION_SIGMA)
-    return blurred / blurred.max()
-
-
 def answer(sample, region, lost):
     """The classification of a sample whose region has lost a share of its specific binding."""
-    voxels = normalized(sample)
-    faded = voxels - np.float32(lost) * part(region) * np.maximum(voxels - 1, 0)
-    quantification = quantify(Normalized(faded, np.ones(GRID_SHAPE, bool), 1.0), load_atlas())
-    left = ipsilateral_left(faded, quantification.mirrored)
+    return classified(fade(normalized(sample), {region: lost}))
+
+
+def classified(voxels):
+    quantification = quantify(Normalized(voxels, np.ones(GRID_SHAPE, bool), 1.0), load_atlas())
+    left = ipsilateral_left(voxels, quantification.mirrored)
     return classifier().classify(left, quantification, with_relevance=False)
 
 
@@ -73,11 +60,7 @@ def test_a_region_nearly_lost_is_never_surely_normal(region):
 
 
 def test_both_caudates_lost_are_never_surely_normal():
-    voxels = normalized("normal").copy()
-    for region in ("caudate_left", "caudate_right"):
-        voxels -= np.float32(0.9) * part(region) * np.maximum(voxels - 1, 0)
-    quantification = quantify(Normalized(voxels, np.ones(GRID_SHAPE, bool), 1.0), load_atlas())
-    found = classifier().classify(ipsilateral_left(voxels, quantification.mirrored), quantification, False)
+    found = classified(fade(normalized("normal"), {"caudate_left": 0.9, "caudate_right": 0.9}))
     assert found.label != "normal"
 
 

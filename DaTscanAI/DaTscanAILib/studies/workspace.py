@@ -16,8 +16,8 @@ from ..classification.answer import choose_device
 from ..classification.weights import file_sha256
 from ..reading.inputs import collect_cases
 from ..reporting.result_files import prepare_output
-from ..training.input_sets import LABELS
 from ..training.preparation import Prepared, prepare_cases
+from ..training.variants import LABELS
 from .slices import SLICE_COLUMN
 
 LEAST_PER_CLASS = 10  # fewer would leave sets of a study without one of the classes

@@ -6,10 +6,10 @@ import numpy as np
 
 from ..base.version import VERSION
 from ..classification.networks import ARCHITECTURES
-from .input_sets import LABELS
 from .origin import describe_origins
 from .plans import Plan
 from .preparation import Prepared
+from .variants import LABELS
 
 NAZARI_2021, WENZEL_2019 = "doi:10.1007/s00259-021-05569-9", "doi:10.1007/s00259-019-04502-5"
 

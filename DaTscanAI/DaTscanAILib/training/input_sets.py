@@ -11,14 +11,9 @@ import numpy as np
 from ..base.files import atomic_write_bytes
 from ..base.parallel import in_order
 from ..classification.networks import first_average
-from ..classification.orientation import mirrored_weight
-from ..mni.atlas import load_atlas
-from ..quantification.mirroring import mirror
-from .augmentation import augment, smooth_to
 from .plans import Plan
-from .targets import SWAPPED, regional_losses
+from .variants import variants_of
 
-LABELS = ("normal", "reduced")
 _SAVE_EVERY = 100  # scans after which an interrupted run goes on
 
 
@@ -90,37 +85,37 @@ def write_set(path: Path, prepared, plan: Plan, workers: int = 1, *, copies=0, s
     variants = max(copies, 2 if smoothed else 1)
     recipe = {"names": names, "copies": copies, "smoothed": smoothed, "averaged": averaged, "seed": plan.seed}
     recipe |= {"architecture": plan.architecture, "preprocessing": asdict(plan.preprocessing)}
-    recipe["reference"] = plan.compared_with.sha256
+    recipe |= {"reference": plan.compared_with.sha256, "planted": plan.planted}
     average = first_average(plan.architecture) if averaged else None
-    make = partial(_variants, plan=plan, copies=copies, smoothed=smoothed, average=average)
+    make = partial(variants_of, plan=plan, copies=copies, smoothed=smoothed, average=average)
     _write(path, recipe, prepared, variants, make, workers)
-    losses = np.load(path.with_suffix(".losses.npy"))
+    targets = np.load(path.with_suffix(".targets.npy"))
     return ImageSet(
         np.load(path.with_suffix(".npy"), mmap_mode="r"),
-        np.repeat([LABELS.index(one.case.label) for one in prepared], variants),
-        losses if plan.regions else None,
+        targets[:, 0].astype(int),
+        targets[:, 1:] if plan.regions else None,
         np.repeat(np.arange(len(prepared)), variants),
         averaged=average is not None,
     )
 
 
 def _write(path, recipe, prepared, variants, make, workers):
-    files = [path.with_suffix(suffix) for suffix in (".npy", ".losses.npy", ".json")]
-    done, images, losses = _finished(files[2], recipe), None, None
+    files = [path.with_suffix(suffix) for suffix in (".npy", ".targets.npy", ".json")]
+    done, images, targets = _finished(files[2], recipe), None, None
     if done == len(prepared):
         return
     for number, found in enumerate(in_order(make, list(enumerate(prepared))[done:], workers), done):
         if images is None:
-            shapes = (len(prepared) * variants, *found[0][0].shape), (len(prepared) * variants, *found[0][1].shape)
-            images, losses = (
+            shapes = ((len(prepared) * variants, *part.shape) for part in found[0])
+            images, targets = (
                 np.lib.format.open_memmap(file, "r+" if done else "w+", kind, shape)
                 for file, kind, shape in zip(files, (np.float16, np.float32), shapes, strict=False)
             )
         rows = slice(number * variants, (number + 1) * variants)
-        images[rows], losses[rows] = [image for image, _ in found], [loss for _, loss in found]
+        images[rows], targets[rows] = ([one[part] for one in found] for part in (0, 1))
         if (number + 1) % _SAVE_EVERY == 0 or number + 1 == len(prepared):
             images.flush()
-            losses.flush()
+            targets.flush()
             atomic_write_bytes(files[2], json.dumps({**recipe, "done": number + 1}).encode())
             print(f"{path.name} inputs: {number + 1}/{len(prepared)}", file=sys.stderr, flush=True)
 
@@ -132,31 +127,3 @@ def _finished(file, recipe):
     found = json.loads(file.read_text(encoding="utf-8"))
     done = found.pop("done", 0)
     return done if found == json.loads(json.dumps(recipe)) else 0
-
-
-def _variants(numbered, plan, copies, smoothed, average):
-    """`[(network input float16, losses), ...]` of one scan: itself, its augmented copies, or its smoothed copy."""
-    number, one = numbered
-    atlas, voxels, losses = load_atlas(), one.load(), regional_losses(one)
-    reference = plan.compared_with.voxels
-    chosen = [(voxels, losses)]
-    if smoothed:
-        chosen.append((smooth_to(voxels, 18.0, atlas.reference), losses))
-    random = np.random.default_rng([plan.seed, 7919, number])
-    turned = mirrored_weight(one.facts["asymmetry_percent"].get("putamen"))
-    for _ in range(copies - 1):
-        copy, of_copy = augment(voxels, atlas.reference, random), losses
-        if random.random() < turned:  # as `analyze` sees scans of nearly equal sides
-            copy, of_copy = mirror(copy), losses[list(SWAPPED)]
-        chosen.append((copy, of_copy))
-    return [
-        (_averaged(plan.preprocessing.apply(image, atlas, reference), average), losses) for image, losses in chosen
-    ]
-
-
-def _averaged(image, average):
-    import torch
-
-    if average is not None:
-        image = average(torch.from_numpy(np.ascontiguousarray(image, np.float32))[None])[0].numpy()
-    return image.astype(np.float16)

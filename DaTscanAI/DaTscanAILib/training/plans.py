@@ -19,6 +19,7 @@ class Plan:
             then one starts from weights that learn nothing.
         epochs, batch_size, learning_rate, weight_decay: of Adam; with `decay` the rate falls along a cosine to 0.
         copies: augmented copies of each scan; 0 trains on the scans as they are.
+        planted: share of these that get one more lesion (`lesions.py`), where the regional losses are known.
         patience: epochs without a lower validation loss after which training stops; None for all epochs.
         validation_share: of the scans that train, stratified by label, to choose a member's best epoch; each member
             leaves out another part of the scans, so that members differ in what they have seen, too.
@@ -46,6 +47,7 @@ class Plan:
     weight_decay: float = 0.0
     decay: bool = False
     copies: int = 0
+    planted: float = 0.0
     patience: int | None = None
     validation_share: float = 0.10
     calibration_share: float = 0.10
@@ -85,7 +87,7 @@ _COMPACT = Plan(
 
 PLANS = {
     "compact": _COMPACT,
-    "compact-regional": replace(_COMPACT, architecture="compact-regional", regions=6, doubt_share=0.04),
+    "compact-regional": replace(_COMPACT, architecture="compact-regional", regions=6, planted=0.25, doubt_share=0.04),
     "wenzel2019": Plan(
         "wenzel2019",
         Preprocessing(box="slab", from_reference=True),

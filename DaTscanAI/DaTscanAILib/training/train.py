@@ -20,9 +20,10 @@ from ..reading.inputs import collect_cases
 from .adapting import rule_of_adapted, train_on
 from .calibration import CalibrationScans, calibrate
 from .card import bundle_metadata, describe_data
-from .input_sets import LABELS, ImageSet, Sets, write_set
+from .input_sets import ImageSet, Sets, write_set
 from .plans import Plan
 from .preparation import Prepared, prepare_cases
+from .variants import LABELS
 
 LEAST_PER_CLASS = 5
 
