@@ -65,7 +65,7 @@ def region_shares() -> np.ndarray:
     of the blurred outline in the sum of all.
     """
     blurred = np.stack([_blurred(_outline(region)) for region in REGIONS])
-    return blurred / (blurred.sum(axis=0) + np.float32(0.02))
+    return blurred / (blurred.sum(axis=0) + np.float32(0.01))
 
 
 def _outline(region):
