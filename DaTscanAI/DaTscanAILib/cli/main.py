@@ -8,6 +8,7 @@ from ..base.version import VERSION
 from . import (
     analyze,
     benchmark,
+    compare,
     evaluate,
     import_model,
     literature,
@@ -21,7 +22,7 @@ from . import (
 from .arguments import SOME_FAILED, UNUSABLE
 
 COMMANDS = (
-    *(analyze, normals, simulate, train, import_model, evaluate, study, reconstruct),
+    *(analyze, normals, compare, simulate, train, import_model, evaluate, study, reconstruct),
     *(realism, literature, benchmark),
 )
 

@@ -53,25 +53,25 @@ class SiteFingerprint:
     def from_json(cls, content: dict) -> "SiteFingerprint":
         return cls(**{key: tuple(value) if key in _RANGES else value for key, value in content.items()})
 
-    def misfits(self, scan: Fingerprint) -> list[str]:
+    def misfits(self, scan: Fingerprint, whose: str = "the normals'") -> list[str]:
         """Each way in which a scan differs from the site's, in words; none for a scan that fits."""
         stated = _all_stated(scan)
         found = [
-            f"its {_NAMES[name]} is {stated[name]}, the normals' {' or '.join(known)}"
+            f"its {_NAMES[name]} is {stated[name]}, {whose} {' or '.join(known)}"
             for name, known in self.stated.items()
             if name in stated and stated[name] not in known
         ]
         low, high = self.voxel_mm
         if min(scan.voxel_mm) < low * (1 - _VOXEL_SHARE) or max(scan.voxel_mm) > high * (1 + _VOXEL_SHARE):
-            found.append(f"its voxels are {_edges(scan.voxel_mm)} mm, the normals' {_span(low, high)} mm")
+            found.append(f"its voxels are {_edges(scan.voxel_mm)} mm, {whose} {_span(low, high)} mm")
         low, high = self.smoothness_mm
         high += _LOSS_SMOOTHS * min(max(1 - scan.contrast / self.contrast, 0.0), 1.0)
         if not low <= scan.smoothness_mm <= high:
-            found.append(f"its smoothness is {scan.smoothness_mm:.1f} mm, the normals' {low:.1f} to {high:.1f} mm")
+            found.append(f"its smoothness is {scan.smoothness_mm:.1f} mm, {whose} {low:.1f} to {high:.1f} mm")
         low, high = self.middle_to_rim
         if not low <= scan.middle_to_rim <= high:
             found.append(
-                f"the middle of its brain against the rim is {scan.middle_to_rim:.2f}, the normals' {low:.2f} to "
+                f"the middle of its brain against the rim is {scan.middle_to_rim:.2f}, {whose} {low:.2f} to "
                 f"{high:.2f} (another attenuation correction)"
             )
         return found
@@ -117,7 +117,7 @@ def site_fingerprint(scans: list[Fingerprint], several_cameras: bool = False) ->
 
 def same_camera(one: Fingerprint, other: Fingerprint) -> list[str]:
     """Each way in which the cameras of two scans differ, in words; none where they may be the same."""
-    return site_fingerprint([one]).misfits(other)
+    return site_fingerprint([one]).misfits(other, whose="the first scan's")
 
 
 def _range(values, least):

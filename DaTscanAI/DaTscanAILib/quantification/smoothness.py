@@ -1,9 +1,9 @@
 """How smooth a scan is, measured on the scan itself: the Gaussian that best takes the atlas to what is seen.
 
-The outlines of caudate, front and back putamen, accumbens, pallidum, thalamus and of the fluid spaces are blurred
-with Gaussians of many widths. For each width the scan around the striata is fitted by least squares with one uptake
-for each outline and a background that varies smoothly; the width that leaves least is the scan's. Uptakes are free,
-so neither loss of binding nor a missing attenuation correction changes it much. What the patient's anatomy differs
+The outlines of caudate, front and back putamen, accumbens, pallidum, thalamus, of the fluid spaces and of the brain
+are blurred with Gaussians of many widths. For each width the scan around the striata is fitted by least squares with
+one uptake for each outline and a background that varies smoothly; the width that leaves least is the scan's. Uptakes
+are free, so neither loss of binding nor a missing attenuation correction changes it much. What the patient's anatomy differs
 from the atlas counts as blur too, so the number bounds the camera's own resolution from above, alike for all scans of
 a camera: right for setting scans beside each other.
 """
@@ -78,7 +78,7 @@ def _outlines(atlas: Atlas):
     for word in _NAMES:
         numbers = [number for number, (name, *_) in atlas.names.items() if word.casefold() in name.casefold()]
         masks.append(np.isin(atlas.labels, numbers))
-    return [*masks, atlas.tissue == _FLUID]
+    return [*masks, atlas.tissue == _FLUID, ~atlas.brain]
 
 
 def _background():

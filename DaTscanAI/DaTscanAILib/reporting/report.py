@@ -85,8 +85,8 @@ def report_bytes(
         y = _graphs(page, y, graphs)
     if panels is not None:
         y = _pictures(page, y, panels, result)
-    _warnings(page, y, [str(warning) for warning in result.get("warnings") or []])
-    _footer(page, result)
+    draw_warnings(page, y, [str(warning) for warning in result.get("warnings") or []])
+    draw_footer(page, result)
     return page.to_bytes()
 
 
@@ -174,19 +174,19 @@ def _graphs(page, y, graphs: Image.Image) -> float:
 def _pictures(page, y, panels: Panels, result) -> float:
     """The slices of the overview with their legends as text."""
     top, strip_width = y, _strip_width(y, panels)
-    y = _strip(page, y, panels.scan, scan_heading(panels), strip_width)
-    _bar(page, strip_width, top + 16, y - 14, scan_bar(256), scan_ticks(panels.scan_limit))
+    y = draw_strip(page, y, panels.scan, scan_heading(panels), strip_width)
+    draw_bar(page, strip_width, top + 16, y - 14, scan_bar(256), scan_ticks(panels.scan_limit))
     if panels.relevance is None:
         page.text(LEFT, y + 10, NO_RELEVANCE, 9)
-        y = _strip(page, y + 14, panels.views, SCAN_VIEWS_HEADING, strip_width)
+        y = draw_strip(page, y + 14, panels.views, SCAN_VIEWS_HEADING, strip_width)
     else:
         top = y
         page.text(LEFT, y + 10, RELEVANCE_HEADING.format(100 * panels.threshold), 8.5, bold=True)
-        y = _strip(page, y + 10, panels.relevance, reference_of(result), strip_width)
+        y = draw_strip(page, y + 10, panels.relevance, reference_of(result), strip_width)
         page.text(LEFT + strip_width + 8, top + 29, "argues for reduced", 6.5)
         page.text(LEFT + strip_width + 8, y - 12, "argues for normal", 6.5)
-        _bar(page, strip_width, top + 35, y - 21, relevance_bar(panels.threshold, 256), RELEVANCE_TICKS)
-        y = _strip(page, y, panels.views, VIEWS_HEADING, strip_width)
+        draw_bar(page, strip_width, top + 35, y - 21, relevance_bar(panels.threshold, 256), RELEVANCE_TICKS)
+        y = draw_strip(page, y, panels.views, VIEWS_HEADING, strip_width)
     page.text(LEFT, y + 6, ORIENTATION_STATEMENT, 7.5, color=_GRAY)
     return y + 12
 
@@ -199,7 +199,7 @@ def _strip_width(y, panels) -> float:
     return min(max(width, _LEAST_STRIP_WIDTH), _STRIP_WIDTH)
 
 
-def _strip(page, y, strip: Strip, heading, strip_width) -> float:
+def draw_strip(page, y, strip: Strip, heading, strip_width) -> float:
     """Draw slices below their heading, letters of the sides in them, places below them; the lower end."""
     page.text(LEFT, y + 10, heading, 8.5, bold=True)
     scale = strip_width / strip.image.width
@@ -213,7 +213,7 @@ def _strip(page, y, strip: Strip, heading, strip_width) -> float:
     return y + 28 + height
 
 
-def _bar(page, strip_width, top, bottom, bar, ticks):
+def draw_bar(page, strip_width, top, bottom, bar, ticks):
     """A color bar to the right of a strip, with ticks `(text, height from 0 to 1)`."""
     left = LEFT + strip_width + 8
     page.image(left, top, 9, bottom - top, bar)
@@ -223,7 +223,7 @@ def _bar(page, strip_width, top, bottom, bar, ticks):
         page.text(left + 14, y + 2.2, text, 6.5)
 
 
-def _warnings(page, y, warnings):
+def draw_warnings(page, y, warnings, file="result.json"):
     """As many warnings as the rest of the page holds, then the number of the others."""
     page.text(LEFT, y + 11, f"Warnings ({len(warnings)})" if warnings else "Warnings: none", 9, bold=True)
     y += 11
@@ -231,7 +231,7 @@ def _warnings(page, y, warnings):
         lines = _limited_lines(warning, RIGHT - LEFT - 10, 8.5)
         is_last = index == len(warnings) - 1
         if y + 11 * len(lines) + (0 if is_last else 11) > FOOTER_TOP - 8:
-            page.text(LEFT, y + 11, f"... and {len(warnings) - index} more, see result.json", 8.5, bold=True)
+            page.text(LEFT, y + 11, f"... and {len(warnings) - index} more, see {file}", 8.5, bold=True)
             return
         page.text(LEFT, y + 11, "•", 8.5)
         for line in lines:
@@ -245,7 +245,7 @@ def _limited_lines(text, width, size):
     return lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], f"{lines[MOST_LINES - 1][:-3]}..."]
 
 
-def _footer(page, result):
+def draw_footer(page, result):
     """Research-use statement, method and versions, at the lower end of the page."""
     page.line(LEFT, FOOTER_TOP, RIGHT, FOOTER_TOP, 0.8, _GRAY)
     page.text(LEFT, FOOTER_TOP + 12, RESEARCH_STATEMENT, 8.5, bold=True)
