@@ -2,6 +2,7 @@
 
 import pytest
 
+from DaTscanAILib.quantification import change as module
 from DaTscanAILib.quantification.change import (
     BEYOND,
     MEASURED,
@@ -25,14 +26,19 @@ def test_limits_grow_with_the_level():
     assert fit.limit(1.0) == pytest.approx(1.96 * 2**0.5 * 0.05)
 
 
-def test_each_verdict_has_its_range():
+def test_each_verdict_has_its_range(monkeypatch):
+    fit = Repeatability(constant=0.03, share=0.02)
+    monkeypatch.setattr(module, "repeatability", lambda: {"putamen": fit})
     before = 2.0
-    limit = repeatability()["putamen"].limit(before)
-    found = [
-        change("putamen", before, after, 2.0).verdict for after in (before - 0.5 * limit, before - 1.3 * limit, 1.2)
-    ]
+    limit = fit.limit(before)
+    found = [change("putamen", before, before - size, 2.0).verdict for size in (0.5 * limit, 1.3 * limit, 0.8)]
     assert found == [WITHIN, MEASURED, BEYOND]
     assert change("putamen", before, 1.2, 2.0, comparable=False).verdict is None
+
+
+def test_the_file_of_repeated_scans_is_read():
+    for fit in repeatability().values():
+        assert 0 < fit.limit(2.0) < 0.6
 
 
 def test_percent_and_rate():

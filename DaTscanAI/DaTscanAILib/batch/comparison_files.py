@@ -65,9 +65,9 @@ def compare_many(pairs: list[Pair], folder: Path, normals: NormalDatabase | None
         try:
             comparison = compare_pair(pair, normals)
             write_comparison(comparison, folder / pair.name, report)
-            rows.append(_row(pair.name, comparison.result, ""))
+            rows.append(_row(pair, comparison.result, ""))
         except (DaTscanError, OSError) as error:
-            rows.append(_row(pair.name, None, str(error)))
+            rows.append(_row(pair, None, str(error)))
         print(
             f"[{len(rows)}/{len(pairs)}] {pair.name}: {rows[-1]['error'] or 'compared'}", file=sys.stderr, flush=True
         )
@@ -82,8 +82,8 @@ def compare_many(pairs: list[Pair], folder: Path, normals: NormalDatabase | None
 _COLUMNS = ("caudate_left", "caudate_right", "putamen_left", "putamen_right", "striatum_left", "striatum_right")
 
 
-def _row(name, result, error):
-    row = {"comparison": name, "years": _number(value_of(result or {}, "years"))}
+def _row(pair, result, error):
+    row = {"comparison": pair.name, "years": _number(pair.years)}
     row["same_camera"] = "" if result is None else str(result["same_camera"]).lower()
     for key in _COLUMNS:
         change = value_of(result or {}, "change", key) or {}

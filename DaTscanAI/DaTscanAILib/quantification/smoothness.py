@@ -3,9 +3,9 @@
 The outlines of caudate, front and back putamen, accumbens, pallidum, thalamus, of the fluid spaces and of the brain
 are blurred with Gaussians of many widths. For each width the scan around the striata is fitted by least squares with
 one uptake for each outline and a background that varies smoothly; the width that leaves least is the scan's. Uptakes
-are free, so neither loss of binding nor a missing attenuation correction changes it much. What the patient's anatomy differs
-from the atlas counts as blur too, so the number bounds the camera's own resolution from above, alike for all scans of
-a camera: right for setting scans beside each other.
+are free, so neither loss of binding nor a missing attenuation correction changes it much. What the
+patient's anatomy differs from the atlas counts as blur too, so the number bounds the camera's own resolution from
+above, alike for all scans of a camera: right for setting scans beside each other.
 """
 
 from functools import lru_cache
