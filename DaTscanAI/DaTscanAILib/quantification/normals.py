@@ -173,9 +173,9 @@ def find_normals(site: str | Path) -> Path:
     known = shipped_normals()
     if str(site) in known:
         return resource_path("Normals", f"{site}.json")
+    others = f", or one of {', '.join(known)}" if known else ""
     raise DaTscanError(
-        f"{display_name(Path(site))} is no database of normals: give a folder that `normals build` made, or one of "
-        f"{', '.join(known)}."
+        f"{display_name(Path(site))} is no database of normals: give a folder that `normals build` made{others}."
     )
 
 

@@ -1,0 +1,39 @@
+"""A database of simulated normals for each camera family of the simulator.
+
+    PYTHONPATH=DaTscanAI python Resources/Normals/build_simulated.py FOLDER --workers 2
+
+Simulates 60 normal scans of each family into FOLDER/FAMILY (those that are there are kept), measures them, and
+writes `simulated-FAMILY.json` beside this file. The cameras of a family differ, so the limits are wide.
+"""
+
+import argparse
+from pathlib import Path
+
+from DaTscanAILib.base.files import atomic_write_bytes
+from DaTscanAILib.batch.normals_building import database_of, usable_normals
+from DaTscanAILib.quantification.normals import normals_text
+from DaTscanAILib.simulation.cameras import FAMILIES
+from DaTscanAILib.simulation.cohort import simulate_cohort
+from DaTscanAILib.simulation.simulator import Settings
+
+HERE = Path(__file__).resolve().parent
+SCANS, FIRST_SEED = 60, 980000
+
+
+def main(folder: Path, workers: int) -> None:
+    for place, family in enumerate(FAMILIES):
+        scans = folder / family
+        scans.mkdir(parents=True, exist_ok=True)
+        settings = Settings(families=(family,), label="normal")
+        manifest = simulate_cohort(scans, SCANS, FIRST_SEED + 1000 * place, workers, settings, storage="plain")
+        name = f"simulated-{family}"
+        database = database_of(usable_normals(manifest, workers), name, simulated=True, several_cameras=True)
+        atomic_write_bytes(HERE / f"{name}.json", normals_text(database).encode())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    main(options.folder, options.workers)
