@@ -87,7 +87,9 @@ _COMPACT = Plan(
 
 PLANS = {
     "compact": _COMPACT,
-    "compact-regional": replace(_COMPACT, architecture="compact-regional", regions=6, planted=0.25, doubt_share=0.04),
+    "compact-regional": replace(
+        _COMPACT, architecture="compact-regional", epochs=6, regions=6, planted=0.25, doubt_share=0.08
+    ),
     "wenzel2019": Plan(
         "wenzel2019",
         Preprocessing(box="slab", from_reference=True),
