@@ -11,11 +11,12 @@ from .base.software import software_versions
 from .base.stopwatch import Stopwatch
 from .base.version import RESEARCH_USE
 from .classification.answer import Classification, Classifier, describe_classification
+from .classification.explained import INCONSISTENT, NOT_EXPLAINED, describe_explanation
 from .classification.grades import describe_grades
 from .classification.model_folder import find_model
 from .classification.second_reader import describe_second_reader, with_second_reader
 from .classification.torch_problems import gpu_problem, torch_problem
-from .explanation.lower_putamen import explain
+from .explanation.methods import DEFAULT_METHOD
 from .mni.atlas import load_atlas
 from .quantification.compared_scan import compare_with_normals
 from .quantification.mirroring import ipsilateral_left
@@ -65,15 +66,23 @@ class Analyzer:
         model: name of a shipped model or a model folder; None for the default.
         device: `auto`, `cpu` or `cuda`.
         second_reader: another model that reads every scan too; None for none.
+        map_method: how relevance is made, of `explanation.methods.METHODS`.
 
     Raises:
         DaTscanError: the model cannot be used (when first needed).
     """
 
-    def __init__(self, model: str | None = None, device: str = "auto", second_reader: str | None = None):
+    def __init__(
+        self,
+        model: str | None = None,
+        device: str = "auto",
+        second_reader: str | None = None,
+        map_method: str = DEFAULT_METHOD,
+    ):
         self.model = find_model(model)
         self.second_model = None if second_reader is None else find_model(second_reader)
         self.device = device
+        self.map_method = map_method
         self.atlas = load_atlas()
 
     @cached_property
@@ -119,17 +128,10 @@ class Analyzer:
         run.result["classification"] = describe_classification(classification, self.model) | second
         run.result["warnings"] += classification.atypical
         run.result["quantification"]["grades"] = describe_grades(classification.grades) or None
-        rule = self.model.rule
-        says_reduced = classification.probability_reduced >= rule.threshold
-        run.result["explanation"] = explain(
-            classification.relevance, says_reduced, scan_left, self.atlas, rule.relevance_cut
-        )
-        run.result["explanation"]["reference"] = self.model.reference.describe()
-        if not run.result["explanation"]["consistent"]:
-            run.result["warnings"].append(
-                "The relevance of the lower putamen does not agree with the answer: look at the "
-                "map before you trust it."
-            )
+        explanation = describe_explanation(classification, self.model, scan_left, self.atlas, quantification.mirrored)
+        run.result["explanation"] = explanation
+        if not explanation["consistent"]:
+            run.result["warnings"].append(INCONSISTENT)
         return run.finished(None, ipsilateral_left(classification.relevance, quantification.mirrored))
 
     def _with_second_reader(self, first, voxels, quantification) -> tuple[Classification, dict]:
@@ -143,14 +145,14 @@ class Analyzer:
     def _classify(self, voxels, quantification, warnings) -> Classification:
         """The answer; where the GPU fails, the CPU's, with a warning."""
         try:
-            return self.classifier.classify(voxels, quantification)
+            return self.classifier.classify(voxels, quantification, self.map_method)
         except RuntimeError as error:  # CUDA's errors, out of memory among them, are of this type
             problem = gpu_problem(error)
             if problem is None:
                 raise
         warnings.append(problem)
         self.classifier = Classifier(self.model, "cpu")
-        return self.classifier.classify(voxels, quantification)
+        return self.classifier.classify(voxels, quantification, self.map_method)
 
 
 def measure(
@@ -187,7 +189,7 @@ class _Run:
             "quantification": None,
             # Present in every result, so that a reader of many need not ask.
             "classification": {"label": None, "probability_reduced": None, "model": None},
-            "explanation": {"ipsilateral_putamen_relevance": None, "consistent": None, "reference": None},
+            "explanation": dict(NOT_EXPLAINED),
             "warnings": list(scan.warnings),
         }
 

@@ -1,4 +1,4 @@
-"""Whether a map fits the answer: the share of relevance in the lower putamen, and the cut learned for a network."""
+"""The relevance of the lower putamen, and the cut on it that is learned for a network."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def striatum_images():
 
 
 def test_the_cut_parts_the_classes(striatum_images):
-    """A network to which all uptake argues for normal: in reduced scans less of that lies in the lower putamen."""
+    """A linear network to which each uptake argues for normal by 108: the cut lies between the known means."""
     layers = (torch.nn.Conv3d(1, 2, 3, padding=1, bias=False), torch.nn.ReLU(), torch.nn.Flatten())
     network = torch.nn.Sequential(*layers, torch.nn.Linear(2 * 61 * 44 * 35, 2, bias=False))
     with torch.no_grad():
@@ -45,7 +45,11 @@ def test_the_cut_parts_the_classes(striatum_images):
         network[3].weight[0], network[3].weight[1] = 1.0, -1.0
     preprocessing = Preprocessing(box="striatum", offset=0.0)
     cut = relevance_cut([network], striatum_images, (-1.0, 1.0), preprocessing, MIDWAY, load_atlas())
-    assert -1 < cut < 0
+    means = []
+    for image in striatum_images.images:
+        scan = preprocessing.restore(preprocessing.uptake(image.astype(np.float32), MIDWAY))
+        means.append(lower_putamen_relevance(-108 * (scan - MIDWAY), scan, load_atlas())[0])
+    assert max(means[::2]) < cut <= min(means[1::2]) * (1 + 1e-3)
 
 
 def test_networks_without_the_striatum_keep_the_published_cut(striatum_images):

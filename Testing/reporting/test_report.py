@@ -46,7 +46,11 @@ def test_answer_registration_explanation_and_statements():
         "age 67 years, female",
         "The striatal uptake is classified as reduced.",
         "Votes for reduced of 5 networks: balanced 5, specific 4.",
-        "the putamen with the lower uptake (left) argues for reduced (relevance +0.0021); consistent with",
+        "the putamen with the lower uptake (left) argues for reduced (relevance +0.0021); the region marked most",
+        "(left posterior putamen) is one whose normal uptake would change the answer most.",
+        "With a normal left posterior putamen the answer would be normal (p 0.12).",
+        "L caudate  L post. putamen  thalamus",
+        "96 %  12 %  97 %",
         "quality 0.93 (0 to 1), accepted.",
         "Warnings (1)",
         "The head is cut.",
@@ -82,7 +86,7 @@ def test_the_reason_for_no_answer_is_given():
 def test_an_inconsistent_map_is_said_to_be():
     explanation = {"ipsilateral_putamen_relevance": -4e-7, "consistent": False}
     text = " ".join(lines_of(result_with(explanation=explanation)))
-    assert "argues for normal (relevance -4e-07); NOT consistent with the answer: this scan needs a second" in text
+    assert "argues for normal (relevance -4e-07); the region marked most is NOT the one whose normal uptake" in text
 
 
 def test_a_rejected_registration_is_framed_in_red():
@@ -229,3 +233,28 @@ def assert_inside_the_page(texts):
         assert text.x >= LEFT - 0.1, text
         assert text.x + width <= RIGHT + 0.5, text
         assert 20 <= text.y <= 810, text
+
+
+def test_a_map_of_a_doubtful_answer_says_so(panels):
+    result = result_with(classification={**RESULT["classification"], "label": "uncertain"})
+    assert "The network is uncertain. Compared with: a mean of nothing" in lines_of(result, panels)
+
+
+def test_no_what_if_sentence_for_a_normal_answer():
+    classification = {**RESULT["classification"], "label": "normal"}
+    assert "With a normal" not in " ".join(lines_of(result_with(classification=classification)))
+
+
+def test_a_whole_striatum_is_named_only_where_its_parts_fall_short():
+    """Both putamina and the caudate of one side are lost: no part alone brings the answer back, the striatum does."""
+    part = {"region": "caudate", "side": "left", "probability_reduced": 0.95, "change": -0.02, "answer": "reduced"}
+    striatum = {**part, "region": "striatum", "probability_reduced": 0.05, "change": -0.92, "answer": "normal"}
+    explanation = {**RESULT["explanation"], "what_if": [part, striatum]}
+    text = " ".join(lines_of(result_with(explanation=explanation)))
+    assert "With a normal left striatum the answer would be normal (p 0.05)." in text
+
+
+def test_where_no_region_decides_the_report_says_so():
+    part = {"region": "caudate", "side": "left", "probability_reduced": 0.95, "change": -0.02, "answer": "reduced"}
+    text = " ".join(lines_of(result_with(explanation={**RESULT["explanation"], "what_if": [part]})))
+    assert "No single region decides: even with a normal left caudate the answer would stay (p 0.95)." in text

@@ -56,6 +56,18 @@ RESULT = {
         "ipsilateral_putamen_relevance": 0.00213,
         "consistent": True,
         "reference": {"name": "a mean of nothing", "sha256": "00"},
+        "marked_most": {"region": "putamen_posterior", "side": "left"},
+        "what_if": [
+            {"region": "caudate", "side": "left", "probability_reduced": 0.96, "change": -0.01, "answer": "reduced"},
+            {
+                "region": "putamen_posterior",
+                "side": "left",
+                "probability_reduced": 0.12,
+                "change": -0.85,
+                "answer": "normal",
+            },
+            {"region": "thalamus", "side": "both", "probability_reduced": 0.97, "change": 0.0, "answer": "reduced"},
+        ],
     },
     "warnings": ["The head is cut."],
     "versions": {"datscanai": "9.8.7"},

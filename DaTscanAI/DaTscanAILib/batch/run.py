@@ -16,6 +16,7 @@ from ..base.errors import DaTscanError
 from ..base.version import VERSION
 from ..classification.answer import choose_device
 from ..classification.model_folder import find_model
+from ..explanation.methods import DEFAULT_METHOD
 from ..quantification.normals import read_normals
 from ..reading.inputs import Case
 from ..reading.scan_checks import display_name
@@ -43,6 +44,7 @@ class Options:
         output: folder of the results.
         model, device: of the classifier.
         second_reader: another model, whose disagreement makes an answer uncertain; None for none.
+        map_method: how relevance is made, of `explanation.methods.METHODS`.
         workers: processes; results do not depend on it.
         resume: keep the cases that a former run has finished with the same scan, model and options.
         report: write `report.pdf`.
@@ -56,6 +58,7 @@ class Options:
     model: str | None = None
     second_reader: str | None = None
     device: str = "auto"
+    map_method: str = DEFAULT_METHOD
     workers: int = 1
     resume: bool = False
     report: bool = True
@@ -206,8 +209,8 @@ def _outcome_of_killed(case):
 
 
 @lru_cache(maxsize=1)
-def _analyzer(model, second_reader, device):
-    return Analyzer(model, device, second_reader)
+def _analyzer(model, second_reader, device, map_method):
+    return Analyzer(model, device, second_reader, map_method)
 
 
 def run_case(case: Case, options: Options) -> Outcome:
@@ -258,7 +261,7 @@ def _analyze_and_write(case, options):
     check_replaceable(folder)
     scan = scan_of_case(case)
     reading = time.perf_counter() - start
-    analyzer = _analyzer(options.model, options.second_reader, options.device)
+    analyzer = _analyzer(options.model, options.second_reader, options.device, options.map_method)
     analysis = analyzer.analyze(scan, case.name, normals=_normals(options))
     timing = analysis.result["timing_s"]
     analysis.result["timing_s"] = {"reading": reading, **timing, "total": timing["total"] + reading}
@@ -285,7 +288,7 @@ def _inputs_sha256(scan, options):
     """One number for all that decides a result, so that `--resume` never keeps one of another scan or model."""
     facts = [scan.path.name, scan.format, scan.affine.tolist(), scan.voxels.shape, scan.warnings]
     normals = _normals(options)
-    choices = [VERSION, options.report, options.keep_identifiers, _model_facts(options.model)]
+    choices = [VERSION, options.report, options.keep_identifiers, options.map_method, _model_facts(options.model)]
     choices += [normals and normals.to_json()]
     choices += [_model_facts(options.second_reader)] if options.second_reader else []
     facts += [asdict(scan.patient), asdict(scan.camera), vars(scan.identifiers) if options.keep_identifiers else None]
@@ -297,4 +300,5 @@ def _inputs_sha256(scan, options):
 @lru_cache(maxsize=2)
 def _model_facts(name):
     model = find_model(name)
-    return [model.name, model.architecture, asdict(model.preprocessing), asdict(model.rule), model.weights]
+    network = [model.name, model.architecture, model.weights, model.reference.sha256]
+    return [*network, asdict(model.preprocessing), asdict(model.rule)]

@@ -1,10 +1,14 @@
 """Normal, reduced or uncertain: the networks' answer, its probability, its doubt, and the map that explains it."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from ..base.errors import DaTscanError
+from ..explanation.methods import DEFAULT_METHOD, METHODS
+from ..explanation.reference import shipped_reference
+from ..explanation.what_if import WhatIf, what_if
 from ..mni.atlas import load_atlas
 from ..quantification.mirroring import ipsilateral_left, mirror
 from ..quantification.sbr import Quantification
@@ -13,8 +17,8 @@ from .doubt import Doubt, doubts
 from .evidence import contrast_of, read_evidence, swapped_outputs
 from .grades import other_side
 from .model_folder import Model, find_model
-from .networks import ARCHITECTURES
 from .orientation import mirrored_weight
+from .relevance_maps import RelevanceMaps, agreement
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -38,6 +42,9 @@ class Classification:
         doubt: why the answer is uncertain; empty for a certain one.
         mirrored_weight: share of the mirrored scan in the answer, 0 to one half.
         distance: from the training scans, about 1 for one like them; None for a model that does not know it.
+        map_method: how `relevance` was made, of `explanation.methods.METHODS`.
+        map_agreement: correlation with the map of the other method inside the brain.
+        what_if: the answer with each region's uptake replaced by normal one, lower putamen left.
     """
 
     label: str
@@ -53,6 +60,9 @@ class Classification:
     doubt: tuple[Doubt, ...] = ()
     mirrored_weight: float = 0.0
     distance: float | None = None
+    map_method: str = DEFAULT_METHOD
+    map_agreement: float | None = None
+    what_if: tuple[WhatIf, ...] = ()
 
 
 def describe_classification(classification: Classification, model: Model) -> dict:
@@ -109,24 +119,33 @@ class Classifier:
         self.networks = [network.to(self.device) for network in self.model.load_networks()]
         self.outputs = self.networks[0][-1].out_features
         self.training_features = self.model.load_training_features()
-        self._propagators = {}
+        reference = self._batch(self.model.network_input(self.model.reference.voxels, self.atlas))
+        self._maps = RelevanceMaps(self.model, self.networks, reference)
 
     def classify(
-        self, voxels: np.ndarray, quantification: Quantification | None = None, with_relevance: bool = True
+        self,
+        voxels: np.ndarray,
+        quantification: Quantification | None = None,
+        map_method: str = DEFAULT_METHOD,
+        with_relevance: bool = True,
     ) -> Classification:
-        """Answer and relevance of one scan.
+        """Answer, relevance and what-ifs of one scan.
 
         Args:
             voxels: float32 `(91, 109, 91)`, normalized, lower putamen left.
             quantification: of the scan. Its asymmetry gives the mirrored scan its weight, its SBRs are held against
                 the answer, and its `mirrored` gives sides their names: without it, left is the lower putamen's side.
-            with_relevance: make the map.
+            map_method: of `explanation.methods.METHODS`.
+            with_relevance: make map and what-ifs.
         """
         rule = self.model.rule
         turned = self.model.preprocessing.keeps_sides and quantification is not None and quantification.mirrored
         images = self._orientations(voxels, quantification)
         logits, features = self._read(images)
         evidence = read_evidence(logits, rule)
+        relevance, agrees, replaced = None, None, ()
+        if with_relevance:
+            relevance, agrees, replaced = self._explain(voxels, images, evidence.basis, map_method, turned)
         distance = None if self.training_features is None else float(self.training_features.distance(features))
         sides = other_side if quantification is not None and quantification.mirrored else str
         evidence_of_patient = _with_sides(evidence, sides)
@@ -139,7 +158,7 @@ class Classifier:
             logit_difference=evidence.logit_difference,
             votes=evidence.votes,
             members=len(self.networks),
-            relevance=self._map(images, evidence.basis, turned) if with_relevance else None,
+            relevance=relevance,
             device=self.device,
             basis=evidence_of_patient.basis,
             grades=grades,
@@ -147,6 +166,9 @@ class Classifier:
             doubt=tuple(found),
             mirrored_weight=images[1][0] if len(images) > 1 else 0.0,
             distance=distance,
+            map_method=map_method,
+            map_agreement=agrees,
+            what_if=replaced,
         )
 
     def _orientations(self, voxels, quantification):
@@ -166,7 +188,9 @@ class Classifier:
         order = swapped_outputs(self.outputs, self.model.rule)
         with torch.inference_mode():
             for number, (weight, image) in enumerate(images):
-                below = [network[:-1](self._batch(image)) for network in self.networks]
+                # Twice the same: one image alone takes a slow convolution of torch where it is small.
+                twice = self._batch(image).expand(2, *[-1] * (image.ndim + 1))
+                below = [network[:-1](twice)[:1] for network in self.networks]
                 pairs = zip(self.networks, below, strict=True)
                 found = np.concatenate([network[-1](one).cpu().numpy() for network, one in pairs])
                 logits = logits + weight * (found[:, order] if number else found)
@@ -174,33 +198,34 @@ class Classifier:
                     features = torch.cat(below, dim=1)[0].cpu().numpy()
         return logits, features
 
-    def _map(self, images, basis, turned):
-        """The relevance on the grid, lower putamen left."""
-        return ipsilateral_left(self.model.preprocessing.restore(self._relevance(images, basis)), turned)
+    def _explain(self, voxels, images, basis, method, turned):
+        """Map of the method asked for, its agreement with the other method's, and what replacing regions does."""
+        images = [(weight, self._batch(image)) for weight, image in images]
+        maps = {one: ipsilateral_left(self._maps.relevance(images, basis, one), turned) for one in METHODS}
+        weight = images[1][0] if len(images) > 1 else 0.0
+        answers = partial(self._answers, weight=weight, basis=basis, turned=turned)
+        replaced = what_if(voxels, shipped_reference("normal").voxels, maps[method], answers)
+        return maps[method], agreement(*maps.values(), self.atlas.brain), tuple(replaced)
 
-    def _relevance(self, images, basis):
-        """Mean relevance of the members `(x, y, z)`, the mirrored scan's turned back."""
-        total = 0.0
-        for number, (weight, image) in enumerate(images):
-            relevance = sum(
-                propagator.propagate(self._batch(image))[1] for propagator in self._ready(basis, number == 1)
-            )
-            relevance = relevance.cpu().numpy() * np.float32(weight / len(self.networks))
-            total = total + (relevance[::-1] if number else relevance)
-        return np.ascontiguousarray(total)
+    def _answers(self, scans, weight, basis, turned):
+        """Of several scans the probability of "reduced" and the basis's score in logits: two arrays `(scans,)`."""
+        orientations = [(1 - weight, scans)] + ([(weight, [mirror(scan) for scan in scans])] if weight else [])
+        order, logits = swapped_outputs(self.outputs, self.model.rule), 0.0
+        for number, (share, ones) in enumerate(orientations):
+            inputs = [self.model.network_input(ipsilateral_left(one, turned), self.atlas) for one in ones]
+            found = self._logits(np.stack(inputs))
+            logits = logits + share * (found[..., order] if number else found)
+        contrast = contrast_of(basis, self.outputs, self.model.rule)
+        probabilities = [read_evidence(of_scan, self.model.rule).probability for of_scan in logits.swapaxes(0, 1)]
+        return np.array(probabilities), (logits @ contrast).mean(axis=0)
 
-    def _ready(self, basis, mirrored):
-        """One propagator a member, made at first use."""
-        from ..explanation.gradient_times_input import GradientTimesInput
-        from ..explanation.lrp import RelevancePropagator
+    def _logits(self, inputs):
+        """Logits `(members, scans, outputs)` of network inputs `(scans, ...)`."""
+        import torch
 
-        rules = ARCHITECTURES[self.model.architecture].relevance == "rules"
-        kind = RelevancePropagator if rules else GradientTimesInput
-        basis = other_side(basis) if mirrored and basis != "overall" else basis
-        if basis not in self._propagators:
-            contrast = contrast_of(basis, self.outputs, self.model.rule)
-            self._propagators[basis] = [kind(network, contrast) for network in self.networks]
-        return self._propagators[basis]
+        batch = torch.from_numpy(np.ascontiguousarray(inputs, np.float32))[:, None].to(self.device)
+        with torch.inference_mode():
+            return np.stack([network(batch).cpu().numpy() for network in self.networks])
 
     def _batch(self, image):
         import torch

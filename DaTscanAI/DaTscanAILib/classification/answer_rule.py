@@ -49,8 +49,8 @@ class AnswerRule:
         doubt: probabilities between these two are "uncertain"; None for never.
         heads: output pairs by name; `balanced` always, `sensitive` and `specific` where doubt is voted.
         sensitive_votes, specific_votes: members needed for "reduced" in each vote (Budenkotte 2024).
-        relevance_cut: signed share of the relevance in the hottest voxels of the lower putamen above which the map
-            argues for "reduced" (`explanation/lower_putamen.py`).
+        relevance_cut: mean relevance of the hottest voxels of the lower putamen, by integrated gradients, above which
+            the map argues for "reduced" (`explanation/lower_putamen.py`).
         regions: by name of `grades.REGIONS`, the lower putamen being left; None for a network without them.
         regional_slope, regional_intercept: Platt scaling of the largest of the regions' logits of being reduced.
         sbr: which SBRs contradict the answer; None where none was calibrated.
@@ -72,6 +72,12 @@ class AnswerRule:
     sbr: SbrRule | None = None
     unlike_cut: float | None = None
     votes: int | None = None
+
+    def label_of(self, probability: float) -> str:
+        """The answer by the probability alone, without votes and other reasons of doubt."""
+        if self.doubt is not None and self.doubt[0] < probability < self.doubt[1]:
+            return "uncertain"
+        return "reduced" if probability >= self.threshold else "normal"
 
 
 def rule_from_json(options: dict) -> AnswerRule:

@@ -171,7 +171,8 @@ def read_model(folder: Path) -> Model:
         if own["format"] != FORMAT:
             raise DaTscanError(f"{folder.name}: this model needs another version of DaTscanAI.")
         preprocessing = Preprocessing(**_tuples(_renamed(own["preprocessing"])))
-        rule = rule_from_json(own["rule"])
+        # Models of version 0.1.0 name no reference; their cut was of another number.
+        rule = rule_from_json(own["rule"] if "reference" in own else {**own["rule"], "relevance_cut": 0.0})
         weights = tuple((str(entry["file"]), str(entry["sha256"])) for entry in own["weights"])
         model = Model(
             folder.resolve().name,

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from ..base.errors import DaTscanError
+from ..explanation.methods import DEFAULT_METHOD, METHODS
 
 SUCCESS, SOME_FAILED, UNUSABLE = 0, 1, 2
 
@@ -63,6 +64,12 @@ def add_batch_options(command):
         help="another model that reads every scan too; where both disagree the answer is uncertain",
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    command.add_argument(
+        "--map",
+        choices=METHODS,
+        default=DEFAULT_METHOD,
+        help=f"how relevance is computed (default {DEFAULT_METHOD}); the result says how far both agree",
+    )
     command.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default 1)")
     command.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster that does the work, not --workers")
     command.add_argument("--resume", action="store_true", help="keep the cases that a former run has finished")
@@ -77,6 +84,7 @@ def batch_options(options, **more):
         model=options.model,
         second_reader=options.second_reader,
         device=options.device,
+        map_method=options.map,
         workers=options.workers,
         resume=options.resume,
         scheduler=options.scheduler,

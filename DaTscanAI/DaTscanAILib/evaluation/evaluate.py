@@ -14,6 +14,8 @@ from ..base.files import atomic_write_bytes
 from ..base.progress import Progress
 from ..base.version import VERSION
 from ..batch.run import Options, analyze_batch
+from ..classification.model_folder import find_model
+from ..explanation.methods import DEFAULT_METHOD
 from ..reading.inputs import collect_cases
 from .metrics import classification_metrics, expected_calibration_error, roc_auc, share
 
@@ -33,6 +35,7 @@ class Answers:
         relevance: mean relevance of the hottest voxels of the lower putamen, nan where there is no map.
         consistent: whether the map fits the answer (`true`, `false`, or empty where there is no map).
         groups: other columns of the manifest, `{column: array of text}`.
+        relevance_cut: above which the relevance argues for "reduced".
     """
 
     names: np.ndarray
@@ -42,6 +45,7 @@ class Answers:
     relevance: np.ndarray
     consistent: np.ndarray
     groups: dict[str, np.ndarray]
+    relevance_cut: float = 0.0
 
     def select(self, mask: np.ndarray) -> "Answers":
         """Those where the mask is True."""
@@ -53,6 +57,7 @@ class Answers:
             self.relevance[mask],
             self.consistent[mask],
             {column: values[mask] for column, values in self.groups.items()},
+            self.relevance_cut,
         )
 
 
@@ -78,7 +83,8 @@ def evaluate(
         raise DaTscanError(f"{Path(manifest).name} labels no scan: fill the column label with normal or reduced.")
     with Progress(len(cases)) as progress:
         outcomes = analyze_batch(cases, options, progress)
-    answers = collect_answers(cases, outcomes, group_by)
+    cut = find_model(options.model).rule.relevance_cut if options.map_method == DEFAULT_METHOD else 0.0
+    answers = collect_answers(cases, outcomes, group_by, cut)
     if not answers.names.size:
         raise DaTscanError(f"No scan of {Path(manifest).name} could be analyzed: see results.csv for the reasons.")
     main = answers
@@ -104,7 +110,7 @@ def evaluate(
     return summary, failed
 
 
-def collect_answers(cases, outcomes, columns) -> Answers:
+def collect_answers(cases, outcomes, columns, relevance_cut: float = 0.0) -> Answers:
     """The answered cases; those that failed are left out."""
     pairs = [(case, outcome.row) for case, outcome in zip(cases, outcomes, strict=True) if not outcome.failed]
     groups = {
@@ -119,6 +125,7 @@ def collect_answers(cases, outcomes, columns) -> Answers:
         np.array([float(row["ipsilateral_putamen_relevance"] or "nan") for _, row in pairs]),
         np.array([row["consistent"] for _, row in pairs]),
         groups,
+        relevance_cut,
     )
 
 
@@ -156,9 +163,9 @@ def summarize(answers: Answers) -> dict:
 
 
 def read_by_relevance(answers: Answers) -> dict:
-    """The second reading of Nazari 2021: reduced where the lower putamen's mean relevance is above 0."""
+    """The second reading of Nazari 2021: reduced where the lower putamen's mean relevance is above the cut."""
     mapped = np.isfinite(answers.relevance)
-    metrics = classification_metrics(answers.truth[mapped], answers.relevance[mapped] > 0)
+    metrics = classification_metrics(answers.truth[mapped], answers.relevance[mapped] > answers.relevance_cut)
     return {f"relevance_sign_{name}": metrics[name] for name in ("accuracy", "sensitivity", "specificity")}
 
 

@@ -31,6 +31,8 @@ from .wording import (
     reference_of,
     registration_alarm,
     registration_of,
+    what_if_columns,
+    what_if_sentence,
 )
 
 LEFT, RIGHT, TOP = 40.0, 555.0, 40.0  # points; the footer ends at 812
@@ -40,7 +42,7 @@ METHOD = (
     f"{REFERENCE_PERCENTILE:.0f}th percentile of the reference region (whole brain without striata, thalamus, "
     f"brain stem and ventricles); SBR: mean of the hottest voxels of "
     f"{', '.join(f'{region} ({volume:g} ml)' for region, volume in HOTTEST_VOLUME_ML.items())} "
-    "of each side, minus 1; explanation by layer-wise relevance propagation (LRP)."
+    "of each side, minus 1; relevance by integrated gradients or layer-wise relevance propagation (LRP)."
 )
 MOST_LINES, LONGEST_TEXT = 3, 1000  # of a warning or an error
 
@@ -81,6 +83,7 @@ def report_bytes(
     y = _header(page, case, result, patient or {})
     y = _answer(page, y, result)
     y = _table(page, y, result)
+    y = _what_if(page, y, result)
     if graphs is not None:
         y = _graphs(page, y, graphs)
     if panels is not None:
@@ -104,7 +107,7 @@ def _header(page, case, result, patient) -> float:
 def _answer(page, y, result) -> float:
     """The answer, its meaning and its explanation in words, beside a bar in the answer's color."""
     answer = answer_of(result)
-    sentences = (answer.meaning, answer.votes, explanation_of(result))
+    sentences = (answer.meaning, answer.votes, explanation_of(result), what_if_sentence(result))
     lines = [line for sentence in sentences for line in _limited_lines(sentence, RIGHT - LEFT - 14, 9)]
     height = 24 + 12 * len(lines)
     page.rectangle(LEFT, y, 4, height, fill=answer.color)
@@ -164,6 +167,20 @@ def _rows(page, y, title, columns, rows) -> float:
     return y + 6
 
 
+def _what_if(page, y, result) -> float:
+    """The probability of reduced with the uptake of each region made normal; the lower end."""
+    columns = what_if_columns(result)
+    if not columns:
+        return y
+    title = "Probability of reduced uptake if one region were as in a mean normal scan"
+    page.text(LEFT, y + 8, title, 8.5, bold=True)
+    width = (RIGHT - LEFT) / len(columns)
+    for place, (name, probability) in enumerate(columns):
+        page.text(LEFT + place * width, y + 18, name, 6.5, color=_GRAY, width=width - 2)
+        page.text(LEFT + place * width, y + 28, probability, 8.5)
+    return y + 34
+
+
 def _graphs(page, y, graphs: Image.Image) -> float:
     """The patient among normals; the lower end."""
     height = (RIGHT - LEFT) * graphs.height / graphs.width
@@ -194,7 +211,7 @@ def _pictures(page, y, panels: Panels, result) -> float:
 def _strip_width(y, panels) -> float:
     """As wide as the rest of the page lets the strips be, some lines for warnings left free."""
     strips = [strip for strip in (panels.scan, panels.relevance, panels.views) if strip]
-    height = FOOTER_TOP - _FOR_WARNINGS - y - 28 * len(strips) - 24
+    height = FOOTER_TOP - _FOR_WARNINGS - y - 28 * len(strips) - 34
     width = height / sum(strip.image.height / strip.image.width for strip in strips)
     return min(max(width, _LEAST_STRIP_WIDTH), _STRIP_WIDTH)
 

@@ -20,6 +20,14 @@ _MEANINGS = {
 }
 
 
+_REGION_NAMES = {
+    "putamen_anterior": "anterior putamen",
+    "putamen_posterior": "posterior putamen",
+    **{lobe: f"{lobe} lobe" for lobe in ("frontal", "temporal", "parietal", "occipital", "limbic")},
+}
+_NEARLY = 0.7  # of a striatum's change: then its part is named
+
+
 @dataclass(frozen=True)
 class Answer:
     """The classification in words.
@@ -77,30 +85,66 @@ def registration_of(result: dict) -> str:
 
 
 def explanation_of(result: dict) -> str:
-    """The relevance of the ipsilateral putamen and whether it fits the answer, in words."""
+    """What the lower putamen argues for, and whether replacing regions bears the map out, in words."""
     relevance = value_of(result, "explanation", "ipsilateral_putamen_relevance")
     if relevance is None:
         return "Explanation: not available."
-    cut = value_of(result, "explanation", "share_cut") or 0.0
-    share = value_of(result, "explanation", "ipsilateral_putamen_share")
-    above = relevance if share is None else share - cut
+    above = relevance - (value_of(result, "explanation", "relevance_cut") or 0.0)
     sign = "argues for reduced" if above > 0 else "argues for normal" if above < 0 else "argues for neither"
-    figure = f"relevance {relevance:+.2g}"
-    if cut:
-        figure += f", {share:+.1%} of the whole map's; this model's cut is {cut:+.1%}"
-    compared = "probability" if value_of(result, "classification", "label") == "uncertain" else "answer"
-    consistency = {
-        True: f"consistent with the {compared}.",
-        False: f"NOT consistent with the {compared}: this scan needs a second look.",
-    }.get(value_of(result, "explanation", "consistent"), f"not compared with the {compared}.")
     side = value_of(result, "quantification", "lower_putamen")
     putamen = f"the putamen with the lower uptake ({side})" if side else "the putamen with the lower uptake"
-    return f"Explanation: {putamen} {sign} ({figure}); {consistency}"
+    return f"Explanation: {putamen} {sign} (relevance {relevance:+.2g}); {_consistency(result)}"
+
+
+def _consistency(result):
+    marked = value_of(result, "explanation", "marked_most")
+    region = f"the region marked most ({region_name(marked)})" if marked else "the region marked most"
+    words = {
+        True: "is one whose normal uptake would change the answer most.",
+        False: "is NOT the one whose normal uptake would change the answer most: look twice at this scan.",
+    }
+    unknown = "was not compared with what normal uptake changes."
+    return f"{region} {words.get(value_of(result, 'explanation', 'consistent'), unknown)}"
 
 
 def reference_of(result: dict) -> str:
-    """What the relevance is compared with, as the legends say it."""
-    return f"Compared with: {value_of(result, 'explanation', 'reference', 'name') or NOT_AVAILABLE}"
+    """What the relevance is compared with, as the legends say it, and whether it explains a doubtful answer."""
+    doubt = "The network is uncertain. " if value_of(result, "classification", "label") == "uncertain" else ""
+    return f"{doubt}Compared with: {value_of(result, 'explanation', 'reference', 'name') or NOT_AVAILABLE}"
+
+
+def what_if_columns(result: dict) -> list[tuple[str, str]]:
+    """For each region with uptake made normal: its short name, and the probability of reduced then."""
+    found = value_of(result, "explanation", "what_if") or []
+    return [(_short_name(one), percent(one["probability_reduced"])) for one in found]
+
+
+def what_if_sentence(result: dict) -> str:
+    """What the answer would be with the one region normal that matters most; empty for a normal answer."""
+    found = value_of(result, "explanation", "what_if") or []
+    if not found or value_of(result, "classification", "label") == "normal":
+        return ""
+    parts = [one for one in found if one["region"] != "striatum"]
+    best, whole = (min(ones, key=lambda one: one["change"]) for ones in (parts, found))
+    if best["change"] > _NEARLY * whole["change"]:  # a striatum contains its parts
+        best = whole
+    then = f"p {best['probability_reduced']:.2f}"
+    if best["answer"] == value_of(result, "classification", "label"):
+        return f"No single region decides: even with a normal {region_name(best)} the answer would stay ({then})."
+    return f"With a normal {region_name(best)} the answer would be {best['answer']} ({then})."
+
+
+def region_name(entry: dict) -> str:
+    """A region of `explanation.what_if` in words: "right posterior putamen"."""
+    name = _REGION_NAMES.get(entry["region"], entry["region"])
+    return name if entry["side"] == "both" else f"{entry['side']} {name}"
+
+
+def _short_name(entry):
+    name = region_name({**entry, "side": "both"})
+    for long, short in (("anterior", "ant."), ("posterior", "post.")):
+        name = name.replace(long, short)
+    return name if entry["side"] == "both" else f"{entry['side'][0].upper()} {name}"
 
 
 def value_of(data: dict, *keys: str):

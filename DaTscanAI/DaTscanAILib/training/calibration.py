@@ -179,5 +179,5 @@ def _relevance_cut(networks, images, plan, rule):
     rows = np.random.default_rng(plan.seed).permutation(rows)[:_RELEVANCE_SCANS]
     sharp = ImageSet(images.images[np.sort(rows)], images.labels[np.sort(rows)])
     return round(
-        relevance_cut(networks, sharp, contrast, plan.preprocessing, plan.compared_with.voxels, load_atlas()), 4
+        relevance_cut(networks, sharp, contrast, plan.preprocessing, plan.compared_with.voxels, load_atlas()), 6
     )

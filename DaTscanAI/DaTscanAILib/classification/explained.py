@@ -1,0 +1,46 @@
+"""The part `explanation` of `result.json`."""
+
+import numpy as np
+
+from ..explanation.lower_putamen import lower_putamen_relevance
+from ..explanation.methods import DEFAULT_METHOD
+from ..explanation.what_if import check_map, describe_region, describe_what_if
+from ..mni.atlas import Atlas
+from .answer import Classification
+from .model_folder import Model
+
+INCONSISTENT = (
+    "The map marks another region than the one whose normal uptake would change the answer most: judge the scan "
+    "itself before you trust the map."
+)
+NOT_EXPLAINED = {
+    "ipsilateral_putamen_relevance": None,
+    "consistent": None,
+    "reference": None,
+    "what_if": None,
+}
+
+
+def describe_explanation(
+    classification: Classification, model: Model, scan_left: np.ndarray, atlas: Atlas, mirrored: bool
+) -> dict:
+    """What the map says, and whether replacing regions bears it out.
+
+    Args:
+        scan_left: normalized, lower putamen left.
+        mirrored: whether that is the patient's right.
+    """
+    mean, share = lower_putamen_relevance(classification.relevance, scan_left, atlas)
+    consistent, marked, moving = check_map(classification.what_if)
+    return {
+        "ipsilateral_putamen_relevance": mean,
+        "ipsilateral_putamen_share": share,
+        "relevance_cut": model.rule.relevance_cut if classification.map_method == DEFAULT_METHOD else 0.0,
+        "consistent": consistent,
+        "marked_most": describe_region(marked.region, mirrored),
+        "moving_most": describe_region(moving.region, mirrored),
+        "map": classification.map_method,
+        "map_agreement": classification.map_agreement,
+        "reference": model.reference.describe(),
+        "what_if": describe_what_if(classification.what_if, mirrored, model.rule.label_of),
+    }

@@ -1,0 +1,5 @@
+"""The ways to compute a map, by the names that users know."""
+
+INTEGRATED_GRADIENTS, LRP = "integrated-gradients", "lrp"
+METHODS = (INTEGRATED_GRADIENTS, LRP)
+DEFAULT_METHOD = INTEGRATED_GRADIENTS
