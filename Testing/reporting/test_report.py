@@ -152,7 +152,7 @@ def test_many_warnings_stay_on_the_page_and_are_counted(panels, warning):
     (note,) = (text for text in texts if text.text.endswith("more, see result.json"))
     shown = sum(text.text == "•" for text in texts)
     assert note.text == f"... and {200 - shown} more, see result.json"
-    assert shown >= 3
+    assert shown >= 2
     assert 841.89 - note.y < FOOTER_TOP
     assert_inside_the_page(texts)
 

@@ -14,7 +14,7 @@ from ..quantification.mirroring import ipsilateral_left, mirror
 from ..quantification.sbr import Quantification
 from .atypical import atypical_patterns
 from .doubt import Doubt, doubts
-from .evidence import contrast_of, read_evidence, swapped_outputs
+from .evidence import OVERALL, contrast_of, read_evidence, swapped_outputs
 from .grades import other_side
 from .model_folder import Model, find_model
 from .orientation import mirrored_weight
@@ -120,7 +120,7 @@ class Classifier:
         self.outputs = self.networks[0][-1].out_features
         self.training_features = self.model.load_training_features()
         reference = self._batch(self.model.network_input(self.model.reference.voxels, self.atlas))
-        self._maps = RelevanceMaps(self.model, self.networks, reference)
+        self.maps = RelevanceMaps(self.model, self.networks, reference)
 
     def classify(
         self,
@@ -201,14 +201,23 @@ class Classifier:
     def _explain(self, voxels, images, basis, method, turned):
         """Map of the method asked for, its agreement with the other method's, and what replacing regions does."""
         images = [(weight, self._batch(image)) for weight, image in images]
-        maps = {one: ipsilateral_left(self._maps.relevance(images, basis, one), turned) for one in METHODS}
+        maps = {one: ipsilateral_left(self.maps.relevance(images, basis, one), turned) for one in METHODS}
         weight = images[1][0] if len(images) > 1 else 0.0
-        answers = partial(self._answers, weight=weight, basis=basis, turned=turned)
+        answers = partial(self.answers, weight=weight, basis=basis, turned=turned)
         replaced = what_if(voxels, shipped_reference("normal").voxels, maps[method], answers)
         return maps[method], agreement(*maps.values(), self.atlas.brain), tuple(replaced)
 
-    def _answers(self, scans, weight, basis, turned):
-        """Of several scans the probability of "reduced" and the basis's score in logits: two arrays `(scans,)`."""
+    def answers(
+        self, scans: list, weight: float = 0.0, basis: str = OVERALL, turned: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Of several scans the probability of "reduced" and a basis's score in logits: two arrays `(scans,)`.
+
+        Args:
+            scans: `(91, 109, 91)` each, normalized, lower putamen left.
+            weight: of the mirrored scans.
+            basis: `overall` or a region, as the networks see its side.
+            turned: the networks see the patient's own sides, and the lower putamen is the right one.
+        """
         orientations = [(1 - weight, scans)] + ([(weight, [mirror(scan) for scan in scans])] if weight else [])
         order, logits = swapped_outputs(self.outputs, self.model.rule), 0.0
         for number, (share, ones) in enumerate(orientations):

@@ -3,12 +3,14 @@
 import numpy as np
 
 from ..base.errors import DaTscanError
+from ..explanation.gradient_times_input import GradientTimesInput
 from ..explanation.integrated_gradients import IntegratedGradients
 from ..explanation.lrp import RelevancePropagator
-from ..explanation.methods import INTEGRATED_GRADIENTS, METHODS
+from ..explanation.methods import GRADIENT_TIMES_INPUT, INTEGRATED_GRADIENTS, LRP, METHODS
 from .evidence import OVERALL, contrast_of
 from .grades import other_side
 from .model_folder import Model
+from .networks import ARCHITECTURES
 
 _BLOCK = 4  # voxels: maps are compared as means over blocks of 8 mm
 
@@ -32,7 +34,7 @@ class RelevanceMaps:
         Args:
             images: `[(weight, tensor (1, 1, x, y, z)), ...]`, the second one, if there is one, mirrored.
             basis: `overall` or the region whose score is explained.
-            method: of `METHODS`.
+            method: of `METHODS`, or for comparison `GRADIENT_TIMES_INPUT`.
 
         Raises:
             DaTscanError: there is no such method.
@@ -45,7 +47,7 @@ class RelevanceMaps:
         return self._model.preprocessing.restore(np.ascontiguousarray(total))
 
     def _makers(self, basis, mirrored, method):
-        if method not in METHODS:
+        if method not in (*METHODS, GRADIENT_TIMES_INPUT):
             raise DaTscanError(f"There is no map {method!r}: choose one of {', '.join(METHODS)}.")
         basis = other_side(basis) if mirrored and basis != OVERALL else basis
         if (basis, method) not in self._ready:
@@ -55,10 +57,13 @@ class RelevanceMaps:
         return self._ready[basis, method]
 
     def _maker(self, network, contrast, method):
-        if method == INTEGRATED_GRADIENTS:
-            return IntegratedGradients(network, self._reference, contrast).relevance
-        propagator = RelevancePropagator(network, contrast)
-        return lambda image: propagator.propagate(image)[1]
+        """A function that makes the map of a network input."""
+        if method == LRP:
+            rules = ARCHITECTURES[self._model.architecture].relevance == "rules"
+            propagator = (RelevancePropagator if rules else GradientTimesInput)(network, contrast)
+            return lambda image: propagator.propagate(image)[1]
+        gradients = IntegratedGradients(network, self._reference, contrast)
+        return gradients.relevance if method == INTEGRATED_GRADIENTS else gradients.gradient_times_input
 
 
 def agreement(one: np.ndarray, other: np.ndarray, brain: np.ndarray) -> float | None:

@@ -10,6 +10,7 @@ from . import (
     benchmark,
     compare,
     evaluate,
+    explain_check,
     import_model,
     literature,
     normals,
@@ -22,7 +23,7 @@ from . import (
 from .arguments import SOME_FAILED, UNUSABLE
 
 COMMANDS = (
-    *(analyze, normals, compare, simulate, train, import_model, evaluate, study, reconstruct),
+    *(analyze, normals, compare, simulate, train, import_model, evaluate, explain_check, study, reconstruct),
     *(realism, literature, benchmark),
 )
 

@@ -61,6 +61,11 @@ class IntegratedGradients:
             mean_gradient = mean_gradient + (self._gradients(self._reference + shares * difference) * weights).sum(0)
         return (difference[0] * mean_gradient)[0]
 
+    def gradient_times_input(self, image):
+        """The gradient at the scan alone, times its difference from the reference; shapes as in `relevance`."""
+        gradient = self._gradients(image.to(self._reference).expand(2, *[-1] * (image.ndim - 1)))[0]
+        return ((image.to(self._reference) - self._reference)[0] * gradient)[0]
+
     def _gradients(self, points):
         """Of the contrast, at a batch of points."""
         import torch

@@ -1,0 +1,98 @@
+"""The gates' table for a person, and their figure."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .map_deletion import DECIDING, FRACTIONS
+
+
+def gates_table(rows: list[dict], lesions: list[dict], randomization: list[dict], deletion: dict) -> str:
+    """All tables as Markdown."""
+    return "\n".join(
+        [*_gates(rows), "", *_lesions(lesions), "", *_randomization(randomization), "", *_deletion(deletion)]
+    )
+
+
+def _gates(rows):
+    lines = ["| gate | figure | scans | goal | reached |", "|---|---|---|---|---|"]
+    for row in rows:
+        sign = "" if row["goal"] is None else ">= " if row["better"] == "higher" else "<= "
+        goal = "reported" if row["goal"] is None else f"{sign}{row['goal']:g}"
+        reached = {True: "yes", False: "**no**", None: ""}[row["reached"]]
+        lines.append(f"| {row['title']} | {_number(row['figure'])} | {row['scans']} | {goal} | {reached} |")
+    return lines
+
+
+def _lesions(rows):
+    titles = ("scans", "not read as normal", "peak within 15 mm", "right hemisphere", "healing lowers the score")
+    titles = ("planted lesion", *titles, "plain difference within 15 mm")
+    lines = [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
+    for kind in sorted({row["kind"] for row in rows}):
+        for where, both in (("one side", False), ("both sides", True)):
+            chosen = [row for row in rows if row["kind"] == kind and (row["side"] == "both") == both]
+            shown = [row for row in chosen if row["answer"] != "normal"]
+            texts = [
+                _share([row["near"] for row in shown]),
+                _share([row["hemisphere"] for row in shown if row["hemisphere"] is not None]),
+                _share([row["healing_move"] < 0 for row in shown]),
+                _share([row["plain_near"] for row in shown]),
+            ]
+            name = f"{kind.replace('_', ', ')}, {where}"
+            lines.append(f"| {name} | {len(chosen)} | {len(shown)} | {' | '.join(texts)} |")
+    return lines
+
+
+def _randomization(rows):
+    lines = [
+        "| weights random from the logits down to | correlation | absolute, median | structural similarity "
+        "| peaks apart, median |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        values = (row["correlation"], row["absolute_correlation"], row["structural_similarity"])
+        texts = " | ".join(f"{value:.2f}" for value in values)
+        lines.append(f"| {row['random_down_to']} | {texts} | {row['peak_distance_mm']:.0f} mm |")
+    return lines
+
+
+def _deletion(deletion):
+    at = FRACTIONS.index(DECIDING)
+    lines = [f"| order | deletion of {DECIDING:.0%}: median move, logits | insertion |", "|---|---|---|"]
+    for name, kinds in deletion.items():
+        texts = " | ".join(f"{np.median(kinds[kind][:, at]):.2f}" for kind in ("deletion", "insertion"))
+        lines.append(f"| {name} | {texts} |")
+    return lines
+
+
+def _number(value):
+    return "not available" if value is None else f"{value:.3f}"
+
+
+def _share(values):
+    return f"{np.mean(values):.2f} of {len(values)}" if values else "none"
+
+
+def gates_figure(path: Path, randomization: list[dict], deletion: dict) -> None:
+    """Curves of deletion and insertion, and likeness by how many layers are random."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    for axis, kind in zip(axes, ("deletion", "insertion"), strict=False):
+        for name, kinds in deletion.items():
+            axis.plot(100 * np.array(FRACTIONS), np.median(kinds[kind], axis=0), marker=".", label=name)
+        axis.set(xscale="log", xlabel="voxels of the brain, %", ylabel="median move of the score, logits", title=kind)
+    axes[0].legend(fontsize=7)
+    names = [row["random_down_to"] for row in randomization]
+    for key, label in (("absolute_correlation", "absolute correlation"), ("structural_similarity", "SSIM")):
+        axes[2].plot(names, [row[key] for row in randomization], marker="o", label=label)
+    axes[2].axhline(0.3, color="gray", linewidth=0.8, linestyle=":")
+    axes[2].set(ylim=(-0.1, 1), title="weights random from the logits down to")
+    axes[2].tick_params(axis="x", rotation=45)
+    axes[2].legend(fontsize=7)
+    figure.suptitle("Simulated scans of heads and cameras that training has not seen", fontsize=9)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    pyplot.close(figure)
