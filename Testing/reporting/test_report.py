@@ -258,3 +258,17 @@ def test_where_no_region_decides_the_report_says_so():
     part = {"region": "caudate", "side": "left", "probability_reduced": 0.95, "change": -0.02, "answer": "reduced"}
     text = " ".join(lines_of(result_with(explanation={**RESULT["explanation"], "what_if": [part]})))
     assert "No single region decides: even with a normal left caudate the answer would stay (p 0.95)." in text
+
+
+def test_the_difference_from_normal_is_plainly_no_explanation():
+    lost = -4 * blob((27.0, 2.0, 4.0))
+    scan = np.zeros(GRID_SHAPE, np.float32)
+    panels = paint_panels(scan, blob((-27.0, 2.0, 4.0)), gray_mri(), MRI_AFFINE, difference=lost)
+    pdf = PdfFile(report_bytes(RESULT, panels))
+    headings = [text.text for text in pdf.texts() if "mean normal scan in standard deviations" in text.text]
+    assert len(headings) == 1
+    assert headings[0].startswith("No explanation of the network")
+    assert_inside_the_page(pdf.texts())
+    red, green, blue = np.asarray(panels.difference.image, int).reshape(-1, 3).T
+    assert ((red - green > 60) & (blue - green > 60)).sum() > 20  # magenta: less than normal
+    assert not ((green - red > 40) & (green - blue > 40)).any()  # nothing is more

@@ -24,6 +24,10 @@ SCAN_STOPS = (
 NEGATIVE_STOPS = ((0.0, (0, 102, 214)), (1.0, (92, 228, 255)))
 POSITIVE_STOPS = ((0.0, (192, 60, 0)), (1.0, (255, 209, 56)))
 
+# Of the difference from normal: other colors than the relevance's, which is another thing.
+LESS_STOPS = ((0.0, (150, 0, 120)), (1.0, (255, 150, 235)))
+MORE_STOPS = ((0.0, (0, 110, 60)), (1.0, (150, 255, 170)))
+
 
 def scan_table() -> np.ndarray:
     """Opaque table for uptake, black at the low end, white at the high end."""
@@ -40,9 +44,18 @@ def relevance_table(threshold: float = 0.1, opacity: float = 1.0) -> np.ndarray:
         opacity: alpha at the limit, 0 to 1. It falls with the root of the magnitude: weak relevance looks
             weak. A slice view of Slicer uses it as a yes or no only.
     """
+    return _signed_table(NEGATIVE_STOPS, POSITIVE_STOPS, threshold, opacity)
+
+
+def difference_table(threshold: float, opacity: float = 1.0) -> np.ndarray:
+    """Table for a difference from normal in the symmetric range: magenta less, green more; options as above."""
+    return _signed_table(LESS_STOPS, MORE_STOPS, threshold, opacity)
+
+
+def _signed_table(negative_stops, positive_stops, threshold, opacity):
     centers = bin_centers(-1.0, 1.0)
     magnitude = np.abs(centers)
-    negative, positive = (_interpolate(stops, magnitude) for stops in (NEGATIVE_STOPS, POSITIVE_STOPS))
+    negative, positive = (_interpolate(stops, magnitude) for stops in (negative_stops, positive_stops))
     colors = np.where(centers[:, None] < 0, negative, positive)
     visible = (magnitude >= threshold) & (magnitude > 1 / ENTRIES)
     alpha = np.where(visible, opacity * np.sqrt(magnitude), 0.0)

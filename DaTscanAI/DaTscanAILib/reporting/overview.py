@@ -5,10 +5,11 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .colors import bin_centers, look_up, paint_over, relevance_table, scan_table
+from ..explanation.normal_difference import SPREAD_OF
+from .colors import bin_centers, difference_table, look_up, paint_over, relevance_table, scan_table
 from .lettering import WHITE, draw_text, font
 from .outlines import OUTLINE_LEGEND
-from .panels import RELEVANCE_OPACITY, Panels, Strip, paint_panels
+from .panels import DIFFERENCE_FROM, DIFFERENCE_LIMIT, RELEVANCE_OPACITY, Panels, Strip, paint_panels
 from .wording import (
     ORIENTATION_STATEMENT,
     RESEARCH_STATEMENT,
@@ -27,6 +28,14 @@ NO_RELEVANCE = "No relevance map: this scan was not classified, or not explained
 VIEWS_HEADING = "Coronal slice of the scan; relevance in the same slice and through the right and the left putamen"
 SCAN_VIEWS_HEADING = "Scan, coronal slice and sagittal slices through the right and the left putamen"
 RELEVANCE_TICKS = (("+1", 1.0), ("0", 0.5), ("-1", 0.0))
+
+DIFFERENCE_HEADING = (
+    f"No explanation of the network: scan minus mean normal scan in standard deviations ({SPREAD_OF}), "
+    f"from {DIFFERENCE_FROM:g}"
+)
+DIFFERENCE_TICKS = tuple(
+    (f"{value:+g}" if value else "0", 0.5 + 0.5 * value / DIFFERENCE_LIMIT) for value in (-4, -2, 0, 2, 4)
+)
 
 _GRAY = (168, 168, 168)
 _HEADING_HEIGHT, _LABEL_HEIGHT = 34, 26
@@ -57,7 +66,7 @@ def compose_overview(panels: Panels, result: dict) -> Image.Image:
     """The overview from panels that are painted already."""
     alarm = registration_alarm(result)
     title_height = 142 if alarm else 92
-    strips = [strip for strip in (panels.scan, panels.relevance, panels.views) if strip]
+    strips = [strip for strip in (panels.scan, panels.relevance, panels.views, panels.difference) if strip]
     rows = sum(_HEADING_HEIGHT + strip.image.height + _LABEL_HEIGHT for strip in strips)
     missing = 0 if panels.relevance else _HEADING_HEIGHT
     image = Image.new("RGB", (WIDTH, title_height + rows + missing + 62))
@@ -95,6 +104,11 @@ def relevance_bar(threshold: float, height: int) -> Image.Image:
     return color_bar(relevance_table(threshold, RELEVANCE_OPACITY), 22, height)
 
 
+def difference_bar(height: int) -> Image.Image:
+    """The color bar of the difference from normal."""
+    return color_bar(difference_table(DIFFERENCE_FROM / DIFFERENCE_LIMIT, RELEVANCE_OPACITY), 22, height)
+
+
 def encode_png(image: Image.Image) -> bytes:
     """The bytes of a PNG file; the same image gives the same bytes."""
     data = io.BytesIO()
@@ -130,10 +144,14 @@ def _draw_rows(image, draw, panels: Panels, top, reference):
         _draw_relevance_bar(image, draw, panels, top - _LABEL_HEIGHT - height)
         place = (WIDTH - MARGIN, top - _LABEL_HEIGHT - height - _HEADING_HEIGHT + 8)
         draw_text(draw, place, reference, 18, anchor="ra")
-        _draw_row(image, draw, panels.views, top, VIEWS_HEADING)
+        top = _draw_row(image, draw, panels.views, top, VIEWS_HEADING)
     else:
         draw_text(draw, (MARGIN, top + 8), NO_RELEVANCE, 18)
-        _draw_row(image, draw, panels.views, top + _HEADING_HEIGHT, SCAN_VIEWS_HEADING)
+        top = _draw_row(image, draw, panels.views, top + _HEADING_HEIGHT, SCAN_VIEWS_HEADING)
+    if panels.difference:
+        _draw_row(image, draw, panels.difference, top, DIFFERENCE_HEADING)
+        bar = difference_bar(panels.difference.image.height - 20)
+        _draw_bar(image, draw, bar, top + _HEADING_HEIGHT + 10, DIFFERENCE_TICKS)
 
 
 def _draw_row(image, draw, strip: Strip, top, heading) -> int:

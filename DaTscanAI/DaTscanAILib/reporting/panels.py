@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..mni.atlas import GRID_AFFINE
-from .colors import look_up, paint_over, relevance_table, scan_table
+from .colors import difference_table, look_up, paint_over, relevance_table, scan_table
 from .outlines import draw_outlines
 
 # What a slice shows, in mm: the whole head of the template, of the axes x, y, z.
@@ -24,6 +24,7 @@ GAP = 6  # pixels between two slices
 SCAN_LIMIT_AT_LEAST = 5.0
 RELEVANCE_THRESHOLD = 0.1  # part of the relevance limit below which the MRI shows through
 RELEVANCE_OPACITY = 0.85
+DIFFERENCE_LIMIT, DIFFERENCE_FROM = 5.0, 1.5  # standard deviations: end of the scale, and from where it is painted
 
 # orientation: (axis across the slice, axis from right to left in the picture, axis from bottom to top)
 _AXES = {"axial": (2, 0, 1), "coronal": (1, 0, 2), "sagittal": (0, 1, 2)}
@@ -91,6 +92,7 @@ class Panels:
         scan_limit: upper end of the scan's color scale, times the reference region.
         threshold: part of the relevance limit below which nothing is painted.
         outlined: the regions' outlines are drawn on the scan.
+        difference: the same axial slices of the difference from normal over the MRI; None without one.
     """
 
     scan: Strip
@@ -99,6 +101,7 @@ class Panels:
     scan_limit: float
     threshold: float
     outlined: bool = False
+    difference: Strip | None = None
 
 
 def paint_panels(
@@ -107,6 +110,7 @@ def paint_panels(
     mri: np.ndarray,
     mri_affine: np.ndarray,
     regions: np.ndarray | None = None,
+    difference: np.ndarray | None = None,
     axial_scale: float = 1.25,
     view_scale: float = 2.0,
 ) -> Panels:
@@ -117,6 +121,7 @@ def paint_panels(
         relevance: on the same grid, in the patient's own orientation, or None.
         mri: uint8 template in MNI space with its affine `mri_affine`.
         regions: of the atlas, to be outlined on the scan; None leaves the scan bare.
+        difference: from normal, in multiples of its spread, on the same grid as the scan; None for no such picture.
         axial_scale: pixels per mm of the axial slices, `view_scale` of the others.
     """
     scan = Volume(normalized, GRID_AFFINE)
@@ -145,7 +150,19 @@ def paint_panels(
         scan_limit=limit,
         threshold=RELEVANCE_THRESHOLD,
         outlined=regions is not None,
+        difference=None if difference is None else _difference_mosaic(difference, mri, mri_affine, axial_scale),
     )
+
+
+def _difference_mosaic(difference, mri, mri_affine, scale):
+    layers = Volume(difference, GRID_AFFINE), Volume(mri, mri_affine)
+    table = difference_table(DIFFERENCE_FROM / DIFFERENCE_LIMIT, RELEVANCE_OPACITY)
+
+    def paint(cut, scale):
+        values, background = sample(layers[0], cut, scale), gray_slice(layers[1], cut, scale)
+        return colored_slice(values, table, -DIFFERENCE_LIMIT, DIFFERENCE_LIMIT, background)
+
+    return axial_mosaic(paint, scale=scale)
 
 
 def axial_mosaic(
@@ -193,12 +210,15 @@ def relevance_slice(
     opacity: float = RELEVANCE_OPACITY,
 ) -> np.ndarray:
     """RGB `(rows, columns, 3)` of the relevance, from -limit to limit, over the MRI in gray."""
-    brightest = max(1.0, 1.25 * float(mri.voxels.max()))  # short of white: the overlay stands out
+    table = relevance_table(threshold, opacity)
+    return colored_slice(sample(relevance, cut, scale), table, -limit, limit, gray_slice(mri, cut, scale))
+
+
+def gray_slice(mri: Volume, cut: Cut, scale: float) -> np.ndarray:
+    """RGB `(rows, columns, 3)` of the MRI in gray, short of white, so that an overlay stands out."""
+    brightest = max(1.0, 1.25 * float(mri.voxels.max()))
     gray = np.clip(sample(mri, cut, scale) * (255 / brightest), 0, 255).astype(np.uint8)
-    background = np.repeat(gray[..., None], 3, axis=-1)
-    return colored_slice(
-        sample(relevance, cut, scale), relevance_table(threshold, opacity), -limit, limit, background
-    )
+    return np.repeat(gray[..., None], 3, axis=-1)
 
 
 def colored_slice(

@@ -9,11 +9,14 @@ from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML
 from ..quantification.scaling import REFERENCE_PERCENTILE
 from .numbers import grade_rows, normals_note, sbr_rows
 from .overview import (
+    DIFFERENCE_HEADING,
+    DIFFERENCE_TICKS,
     NO_RELEVANCE,
     RELEVANCE_HEADING,
     RELEVANCE_TICKS,
     SCAN_VIEWS_HEADING,
     VIEWS_HEADING,
+    difference_bar,
     relevance_bar,
     scan_bar,
     scan_heading,
@@ -204,13 +207,16 @@ def _pictures(page, y, panels: Panels, result) -> float:
         page.text(LEFT + strip_width + 8, y - 12, "argues for normal", 6.5)
         draw_bar(page, strip_width, top + 35, y - 21, relevance_bar(panels.threshold, 256), RELEVANCE_TICKS)
         y = draw_strip(page, y, panels.views, VIEWS_HEADING, strip_width)
+    if panels.difference is not None:
+        top, y = y, draw_strip(page, y, panels.difference, DIFFERENCE_HEADING, strip_width)
+        draw_bar(page, strip_width, top + 16, y - 14, difference_bar(256), DIFFERENCE_TICKS)
     page.text(LEFT, y + 6, ORIENTATION_STATEMENT, 7.5, color=_GRAY)
     return y + 12
 
 
 def _strip_width(y, panels) -> float:
     """As wide as the rest of the page lets the strips be, some lines for warnings left free."""
-    strips = [strip for strip in (panels.scan, panels.relevance, panels.views) if strip]
+    strips = [strip for strip in (panels.scan, panels.relevance, panels.views, panels.difference) if strip]
     height = FOOTER_TOP - _FOR_WARNINGS - y - 28 * len(strips) - 34
     width = height / sum(strip.image.height / strip.image.width for strip in strips)
     return min(max(width, _LEAST_STRIP_WIDTH), _STRIP_WIDTH)

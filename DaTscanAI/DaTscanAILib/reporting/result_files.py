@@ -14,6 +14,7 @@ from pathlib import Path
 from ..analysis import Analysis
 from ..base.errors import DaTscanError
 from ..base.files import atomic_write_bytes
+from ..explanation.normal_difference import difference_from_normal
 from ..mni.atlas import GRID_AFFINE, SIDES, load_atlas, load_mri
 from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML
 from ..quantification.measures import KEYS
@@ -133,7 +134,9 @@ def _write_pictures(folder, analysis, report):
     from .panels import paint_panels
     from .report import report_bytes
 
-    panels = paint_panels(analysis.normalized, analysis.relevance, *load_mri(), load_atlas().regions)
+    mirrored = bool((analysis.result.get("quantification") or {}).get("mirrored"))
+    difference = difference_from_normal(analysis.normalized, mirrored)
+    panels = paint_panels(analysis.normalized, analysis.relevance, *load_mri(), load_atlas().regions, difference)
     atomic_write_bytes(folder / "overview.png", encode_png(compose_overview(panels, analysis.result)))
     graphs = patient_graphs(analysis.result, analysis.normals)
     if graphs:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..base.errors import DaTscanError
+from ..explanation.normal_difference import difference_from_normal
 from ..mni.atlas import load_atlas, load_mri
 from .case import RELEVANCE, SCAN, Case
 from .volumes import voxels_of
@@ -22,5 +23,6 @@ def save_report(case: Case | None, path: Path | str) -> None:
 
     relevance = case.get(RELEVANCE)
     map_voxels = voxels_of(relevance) if relevance else None
-    panels = paint_panels(voxels_of(scan), map_voxels, *load_mri(), load_atlas().regions)
+    difference = difference_from_normal(voxels_of(scan), bool(case.result["quantification"]["mirrored"]))
+    panels = paint_panels(voxels_of(scan), map_voxels, *load_mri(), load_atlas().regions, difference)
     write_report(path, case.result, panels, case.result.get("patient"))
