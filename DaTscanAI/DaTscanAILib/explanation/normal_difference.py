@@ -1,4 +1,4 @@
-"""How far a scan is from normal, voxel by voxel, in multiples of the spread of normals. No explanation of a network."""
+"""How far a scan is from normal, voxel by voxel, in multiples of normals' spread. No explanation of a network."""
 
 import numpy as np
 
