@@ -208,14 +208,30 @@ def _qform(header):
 
 
 def _set_qform(header, affine, code):
-    from scipy.spatial.transform import Rotation
-
     spacing = voxel_spacing(affine)
     rotation = affine[:3, :3] / spacing
     handedness = -1.0 if np.linalg.det(rotation) < 0 else 1.0
     header["pixdim"][:4] = [handedness, *spacing]
     if not np.allclose(rotation.T @ rotation, np.eye(3), atol=1e-6):
         return
-    b, c, d, a = Rotation.from_matrix(rotation * [1, 1, handedness]).as_quat()
-    header["quatern"] = np.array([b, c, d]) * (-1 if a < 0 else 1)
+    header["quatern"] = _quaternion(rotation * [1, 1, handedness])
     header["qoffset"], header["qform_code"] = affine[:3, 3], code
+
+
+def _quaternion(rotation):
+    """(b, c, d) of the unit quaternion (a, b, c, d) with a >= 0 of a rotation matrix.
+
+    The eigenvector of Bar-Itzhack's matrix (2000), so that no angle is a special case.
+    """
+    xx, xy, xz, yx, yy, yz, zx, zy, zz = rotation.ravel()
+    lower = np.array(
+        [
+            [xx + yy + zz, 0, 0, 0],
+            [zy - yz, xx - yy - zz, 0, 0],
+            [xz - zx, xy + yx, yy - xx - zz, 0],
+            [yx - xy, xz + zx, yz + zy, zz - xx - yy],
+        ]
+    )
+    _, vectors = np.linalg.eigh(lower, UPLO="L")
+    a, *others = vectors[:, -1]
+    return np.array(others) * (-1 if a < 0 else 1)
