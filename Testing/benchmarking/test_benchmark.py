@@ -17,7 +17,7 @@ import torch
 
 from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.benchmarking import goals
-from DaTscanAILib.benchmarking.batch import write_manifest
+from DaTscanAILib.benchmarking.batch import in_percent, time_shares, write_folders
 from DaTscanAILib.benchmarking.child import environment, in_child
 from DaTscanAILib.benchmarking.goals import GOALS, STAGES, Goal, Measured, Row, rows_of
 from DaTscanAILib.benchmarking.machine import PEERS, is_installed
@@ -270,10 +270,20 @@ def test_zennit_leaves_a_twin_and_its_original_as_they_were():
 
 
 def test_a_batch_has_as_many_cases_as_wanted(tmp_path):
-    cases = collect_cases([write_manifest(tmp_path, 5)])
-    assert [case.name for case in cases] == [f"case{number:03d}" for number in range(5)]
-    assert len({case.path for case in cases}) == 2
+    cases = collect_cases([write_folders(tmp_path / "scans", 5)])
+    assert [case.name for case in cases] == [f"case{number:04d}_scan" for number in range(5)]
+    assert len({case.path for case in cases}) == 5
     assert not any(case.error for case in cases)
+
+
+def test_a_workers_time_goes_to_stages_and_the_rest(tmp_path):
+    for case, registration in enumerate((0.1, 0.3)):
+        (tmp_path / f"case{case}").mkdir()
+        timing = {"reading": 0.1, "registration": registration, "total": 9.0}
+        (tmp_path / f"case{case}" / "result.json").write_text(json.dumps({"timing_s": timing}))
+    shares = time_shares(tmp_path, seconds=1.0)
+    assert shares == pytest.approx({"result files, start and waiting": 0.7, "registration": 0.2, "reading": 0.1})
+    assert in_percent(shares) == "result files, start and waiting 70 %, registration 20 %, reading 10 %"
 
 
 def test_a_failing_stage_does_not_stop_the_others(tmp_path, capsys):

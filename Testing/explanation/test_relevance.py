@@ -281,6 +281,25 @@ def test_a_propagator_keeps_no_state_between_scans_and_no_copy_of_dense_weights(
     assert torch.equal(propagator.propagate(first)[0], 2 * logits)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_gpu_is_asked_nothing_on_the_way(name):
+    """On the device "meta" there are no values: what a GPU would have to wait and answer for fails there."""
+    network, shape = NETWORKS[name]()
+    logits, found = RelevancePropagator(network.eval().to("meta")).propagate(torch.empty(1, 1, *shape, device="meta"))
+    assert (found.shape, found.device.type) == (shape, "meta")
+    assert logits.shape == (network[-1].out_features,)
+
+
+def test_the_two_ways_back_through_a_dense_layer_agree():
+    """A CPU reads the rows of active units one by one, a GPU takes one product: the same numbers."""
+    dense = nn.Linear(40, 6).double()
+    step = relevance._Dense(dense)
+    values = torch.rand(1, 40, dtype=torch.float64)
+    share = torch.tensor([[0.5, 0, -1, 2, 0, 1]], dtype=torch.float64)
+    back = step.backward(share, values.clone(), torch.ones_like(share))
+    assert torch.allclose(back, values * (share @ dense.weight), rtol=1e-12, atol=0)
+
+
 def test_bfloat16_convolutions_change_the_map_by_some_percent():
     network = random_network(build_network("nazari2021-striatum", input_shape=(1, 31, 24, 25)), seed=1)
     image = torch.rand(1, 1, 31, 24, 25, generator=torch.Generator().manual_seed(11))

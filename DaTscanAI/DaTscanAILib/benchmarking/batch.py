@@ -1,6 +1,6 @@
-"""Throughput of `analyze` on many scans with one and with two workers, and what memory the workers take."""
+"""Throughput of `analyze` on many DICOM folders, with one worker and with several; what bounds it; memory."""
 
-import csv
+import json
 import shutil
 import subprocess
 import sys
@@ -11,6 +11,7 @@ from pathlib import Path
 from ..base.errors import DaTscanError
 from ..base.resources import resource_path
 from ..classification.model_folder import find_model
+from ..reporting.result_files import RESULT_FILE
 from .child import environment
 from .goals import Findings, Measured
 from .memory import TreeWatch
@@ -21,42 +22,65 @@ SAMPLES = ("normal.dcm", "reduced.dcm")
 
 def run(settings: Settings) -> Findings:
     """The bundled samples again and again, by the command line, one thread a worker in both runs."""
-    count = settings.batch_scans
+    count, workers = settings.batch_scans, settings.workers
     model = str(find_model(settings.model).folder.resolve())
     with tempfile.TemporaryDirectory(dir=settings.output) as folder:
-        manifest = write_manifest(Path(folder), count)
+        scans = write_folders(Path(folder) / "scans", count)
         seconds, watches = {}, {}
-        for workers in (1, 2):
-            seconds[workers], watches[workers] = _analyze(manifest, model, workers)
-    peak, growth = watches[2].peak(), watches[2].growth()
+        for number in (1, workers):
+            seconds[number], watches[number] = _analyze(scans, model, number)
+        shares = time_shares(scans.parent / f"workers{workers}", workers * seconds[workers] / count)
+    peak, growth = watches[workers].peak(), watches[workers].growth()
     unknown = "" if peak is not None else "this system does not tell the memory of a process"
-    note = f"{count} scans, start and reports included"
+    note = f"{count} DICOM folders with {workers} workers, start and reports included"
+    rate = f"{60 * count / seconds[workers]:.0f} scans a minute; a worker's time: {in_percent(shares)}"
     return Findings(
         {
-            "batch_time": Measured(seconds[2], seconds[1], note),
-            "batch_memory": Measured(peak, note=unknown, repetitions={"samples": watches[2].samples}),
+            "batch_time": Measured(seconds[workers], seconds[1], note, goal_applies=workers == 2),
+            "batch_scan": Measured(seconds[workers] / count, seconds[1] / count, rate),
+            "batch_memory": Measured(peak, note=unknown, repetitions={"samples": watches[workers].samples}),
             "batch_growth": Measured(growth, note=unknown or ("" if growth is not None else "the run was too short")),
         }
     )
 
 
-def write_manifest(folder: Path, count: int) -> Path:
-    """A manifest of `count` cases, which share the files of the bundled samples."""
-    for name in SAMPLES:
-        shutil.copy(resource_path("Samples", name), folder / name)
-    with (folder / "manifest.csv").open("w", newline="") as stream:
-        table = csv.writer(stream)
-        table.writerow(("case", "scan"))
-        table.writerows((f"case{number:03d}", SAMPLES[number % len(SAMPLES)]) for number in range(count))
-    return folder / "manifest.csv"
+def write_folders(folder: Path, count: int) -> Path:
+    """`count` folders of one DICOM file each, which are the bundled samples in turn."""
+    for number in range(count):
+        case = folder / f"case{number:04d}"
+        case.mkdir(parents=True)
+        first = folder / f"case{number % len(SAMPLES):04d}" / "scan.dcm"
+        if number < len(SAMPLES):
+            shutil.copy(resource_path("Samples", SAMPLES[number]), first)
+        else:  # as large on the way to the reader, but not on the disk
+            (case / "scan.dcm").hardlink_to(first)
+    return folder
 
 
-def _analyze(manifest, model, workers):
+def time_shares(output: Path, seconds: float) -> dict[str, float]:
+    """What a worker's time for a scan goes to, as shares of `seconds`, largest first.
+
+    Args:
+        output: folder of results, which say how long each stage took.
+        seconds: of a worker for a scan, from the start of the command to its end.
+    """
+    found = [json.loads(file.read_text())["timing_s"] for file in sorted(output.glob(f"*/{RESULT_FILE}"))]
+    stages = {name: sum(one.get(name, 0.0) for one in found) / len(found) for name in found[0] if name != "total"}
+    stages["result files, start and waiting"] = max(seconds - sum(stages.values()), 0.0)
+    return {name: took / seconds for name, took in sorted(stages.items(), key=lambda item: -item[1])}
+
+
+def in_percent(shares: dict[str, float]) -> str:
+    """Shares for a reader."""
+    return ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
+
+
+def _analyze(scans, model, workers):
     """Seconds of the command and the watch over its processes."""
-    output = manifest.parent / f"workers{workers}"
-    command = [sys.executable, "-m", "DaTscanAILib", "analyze", str(manifest), "--output", str(output)]
+    output = scans.parent / f"workers{workers}"
+    command = [sys.executable, "-m", "DaTscanAILib", "analyze", str(scans), "--output", str(output)]
     command += ["--model", model, "--device", "cpu", "--workers", str(workers)]
-    with (manifest.parent / "log.txt").open("w+") as log:
+    with (scans.parent / "log.txt").open("w+") as log:
         start = time.perf_counter()
         process = subprocess.Popen(command, env=environment(threads=1), stdout=log, stderr=log)
         with TreeWatch(process.pid) as watch:

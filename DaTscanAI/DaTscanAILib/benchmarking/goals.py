@@ -96,6 +96,7 @@ class Row:
 
 _ELASTIX, _MATTES, _ANTS = "itk-elastix affine", "SimpleITK Mattes MI", "ANTs Affine"
 _REGISTRATION = "affine registration"
+_MAP = "relevance map, 236 M parameters"
 
 GOALS = (
     Goal("registration_time_elastix", "registration", f"{_REGISTRATION}, one thread", "s", _ELASTIX, ratio_from=6),
@@ -194,7 +195,8 @@ GOALS = (
         "s",
         "default initialization + copy",
     ),
-    Goal("batch_time", "batch", "batch of scans, 2 workers, one thread each", "s", "1 worker", ratio_from=1.8),
+    Goal("batch_time", "batch", "batch of scans, several workers, one thread each", "s", "1 worker", ratio_from=1.8),
+    Goal("batch_scan", "batch", "batch of scans, for each scan", "s", "1 worker"),
     Goal("batch_memory", "batch", "memory of a worker, at its peak", "MB", at_most=1000),
     Goal("batch_growth", "batch", "memory of a worker, growth from second to last quarter", "MB", at_most=20),
     Goal("simulation_time", "simulation", "simulation of a scan, one thread", "s", at_most=5.0),
@@ -206,7 +208,13 @@ GOALS = (
         "eager float32, default Adam",
         ratio_from=1.7,
     ),
-    Goal("gpu_relevance", "gpu", "relevance map, 236 M parameters, GPU", "s", "zennit", ratio_from=8, at_most=0.0015),
+    *(
+        Goal(f"gpu_relevance{key}", "gpu", f"{_MAP}, GPU{how}", "s", "zennit", ratio_from=8, at_most=0.0015)
+        for key, how in (("", ""), ("_graph", ", as one CUDA graph"))
+    ),
+    Goal("gpu_relevance_error", "gpu", f"{_MAP}, GPU, its relative error", "1", at_most=1e-5),
+    Goal("gpu_relevance_memory", "gpu", f"{_MAP}, GPU, peak extra memory", "MB"),
+    Goal("gpu_convolutions", "gpu", "four convolutions of that map, channels last", "s", "channels first"),
     Goal("gpu_epoch", "gpu", "training epoch, 864 full-size scans, cached, GPU", "s", at_most=10.0),
 )
 STAGES = tuple(dict.fromkeys(goal.stage for goal in GOALS))

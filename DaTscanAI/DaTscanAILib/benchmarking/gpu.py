@@ -1,7 +1,9 @@
 """Relevance maps and training on a GPU, where there is one."""
 
+import copy
 import time
 
+from ..explanation.captured import CapturedPropagator
 from ..explanation.lrp import RelevancePropagator
 from .child import environment, in_child
 from .goals import GOALS, Findings, Measured
@@ -10,7 +12,7 @@ from .settings import Settings
 from .timing import middle, take_turns
 from .training import BATCH, engine_step
 from .workloads import contrast_of, load_image, load_networks, twin
-from .zennit_peer import zennit_propagator
+from .zennit_peer import zennit_propagator, zennit_relevance
 
 EPOCH = 864  # scans, as in Nazari 2021
 
@@ -20,20 +22,27 @@ def run(settings: Settings) -> Findings:
     if not gpu_name():
         return Findings({goal.key: Measured(note="no GPU") for goal in GOALS if goal.stage == "gpu"})
     peer, source = is_installed("zennit"), settings.large_network
-    maps = in_child(time_maps, environment(), source=source, repetitions=10 * settings.repetitions, peer=peer)
+    repetitions = 10 * settings.repetitions
+    maps = in_child(time_maps, environment(), source=source, repetitions=repetitions, peer=peer)
+    layouts = in_child(time_layouts, environment(), source=source, repetitions=repetitions)
+    checked = in_child(check_map, environment(), source=source, peer=peer)
     scans = 4 * BATCH if settings.quick else EPOCH
     seconds = in_child(time_epoch, environment(), source=source, scans=scans)
-    note = "" if peer else "peer not installed"
+    note, theirs = "" if peer else "peer not installed", middle(maps.get("peer", []))
     return Findings(
         {
-            "gpu_relevance": Measured(middle(maps["ours"]), middle(maps.get("peer", [])), note, maps),
+            "gpu_relevance": Measured(middle(maps["ours"]), theirs, note, maps),
+            "gpu_relevance_graph": Measured(middle(maps["graph"]), theirs, note),
+            "gpu_relevance_error": Measured(checked["error"], note=f"from {checked['oracle']} in float64 on the CPU"),
+            "gpu_relevance_memory": Measured(checked["megabytes"]),
+            "gpu_convolutions": Measured(middle(layouts["last"]), middle(layouts["first"]), repetitions=layouts),
             "gpu_epoch": Measured(seconds, note=f"{scans} scans, batches of {BATCH}, without validation"),
         }
     )
 
 
 def time_maps(source: dict, repetitions: int, peer: bool) -> dict[str, list[float]]:
-    """Seconds of a map by `ours` and, if wanted, by the `peer`, the image being on the GPU."""
+    """Seconds of a map by `ours`, as one `graph` and, if wanted, by the `peer`, the image being on the GPU."""
     import torch
 
     network, image = load_networks(source)[0].cuda(), load_image(source).cuda()
@@ -46,12 +55,59 @@ def time_maps(source: dict, repetitions: int, peer: bool) -> dict[str, list[floa
 
         return task
 
-    tasks = {"ours": finished(propagator.propagate)}
+    tasks = {
+        "ours": finished(propagator.propagate),
+        "graph": finished(CapturedPropagator(propagator, image).propagate),
+    }
     if not peer:
         return take_turns(tasks, repetitions, warm_up=3)
     torch.backends.cudnn.allow_tf32 = False  # as ours: float32 means float32
     with zennit_propagator(twin(network), contrast_of(network).cuda()) as propagate:
         return take_turns({**tasks, "peer": finished(propagate)}, repetitions, warm_up=3)
+
+
+def time_layouts(source: dict, repetitions: int) -> dict[str, list[float]]:
+    """Seconds of the four convolutions of the alpha-beta rule, channels `first` and channels `last` in memory."""
+    import torch
+    from torch.nn.functional import conv3d
+
+    shape = load_image(source).shape[2:]
+
+    def task(layout):
+        images = [torch.rand(1, n, *shape, device="cuda").contiguous(memory_format=layout) for n in (16, 32)]
+        weights = [torch.rand(48 - n, n, 3, 3, 3, device="cuda").contiguous(memory_format=layout) for n in (16, 32)]
+
+        def convolve():
+            with torch.inference_mode(), torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
+                for image, weight in 2 * list(zip(images, weights, strict=True)):
+                    conv3d(image, weight, padding=1)
+            torch.cuda.synchronize()
+
+        return convolve
+
+    layouts = {"first": torch.contiguous_format, "last": torch.channels_last_3d}
+    return take_turns({name: task(layout) for name, layout in layouts.items()}, repetitions, warm_up=3)
+
+
+def check_map(source: dict, peer: bool) -> dict:
+    """The larger `error` of a map and its graph from the `oracle`; `megabytes` that a map adds at its peak."""
+    import torch
+
+    (network, *_), image = load_networks(source), load_image(source)
+    exact, contrast = copy.deepcopy(network).double(), contrast_of(network).double()
+    propagate = zennit_relevance if peer else lambda *given: RelevancePropagator(*given[::2]).propagate(given[1])
+    logits, expected = propagate(exact, image.double(), contrast)
+    del exact
+    network, image = network.cuda(), image.cuda()
+    propagator = RelevancePropagator(network)
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    found = [propagator.propagate(image)[1]]
+    megabytes = (torch.cuda.max_memory_allocated() - before) / 1e6
+    found.append(CapturedPropagator(propagator, torch.zeros_like(image)).propagate(image)[1])
+    start = (contrast * logits).sum().abs()
+    error = max(float((one.cpu().double() - expected).norm() / start) for one in found)
+    return {"error": error, "oracle": "zennit" if peer else "our own", "megabytes": megabytes}
 
 
 def time_epoch(source: dict, scans: int) -> float:

@@ -24,6 +24,7 @@ class Settings:
         basis: of templates, in place of the shipped one (`build_fpcit_basis.py --anatomy`).
         anatomies: of the simulated scans.
         batch_scans: of the batch.
+        workers: of the batch, beside one alone.
         repetitions: of the other stages.
     """
 
@@ -35,6 +36,7 @@ class Settings:
     basis: Path | None = None
     anatomies: tuple[str, ...] = ANATOMIES
     batch_scans: int = 200
+    workers: int = 2
     repetitions: int = 9
 
     def command(self) -> str:

@@ -20,6 +20,7 @@ def add(commands) -> None:
     for name, what in (
         ("scans", "simulated scans to register (default 60)"),
         ("batch-scans", "scans of the batch (default 200)"),
+        ("workers", "of the batch, beside one alone (default 2)"),
         ("repetitions", "of the other stages (default 9)"),
     ):
         command.add_argument(f"--{name}", type=positive, metavar="N", help=what)

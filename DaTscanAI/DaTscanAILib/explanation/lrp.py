@@ -260,9 +260,12 @@ class _Dense:
         return outputs, (activation, _stabilized(outputs, DENSE_EPSILON))
 
     def backward(self, relevance, activation, denominator):
-        shares = [(unit, share) for unit, share in enumerate((relevance / denominator)[0].tolist()) if share]
+        share = relevance / denominator
+        if activation.device.type != "cpu":  # one product, and nothing that the host must know first
+            return activation.mul_(share @ self.weight)
+        shares = [(unit, one) for unit, one in enumerate(share[0].tolist()) if one]
         # In blocks that stay in the CPU's cache while the rows of the units stream by.
-        block = 1 << 17 if activation.device.type == "cpu" else activation.shape[1]
+        block = 1 << 17
         for inputs, weight in zip(activation[0].split(block), self.weight.split(block, dim=1), strict=True):
             back = inputs.new_zeros(inputs.shape)
             for unit, share in shares:
@@ -353,7 +356,9 @@ class _FlatPooling(_AveragePooling):
 
 def _stabilized(values, epsilon: float):
     """`values + epsilon sign(values)`, where sign(0) = 1."""
-    return values + values.new_tensor(epsilon).copysign(values)
+    import torch
+
+    return values + torch.full_like(values, epsilon).copysign(values)
 
 
 def _average_back(values, means, shape):
