@@ -1,15 +1,18 @@
 """Build the FP-CIT template and its components from simulated scans, reproducibly.
 
-    python Resources/Templates/build_fpcit_basis.py --workers 2
+    python -m DaTscanAILib simulate --count 900 --seed 300000 --output TRAIN \\
+        --families papers butterworth osem osem_ac
+    python Resources/Templates/build_fpcit_basis.py TRAIN --workers 2
 
-Simulates scans of both anatomies (seeds 100000 and up, used for nothing else), smooths them, samples them with their
-true affine at the points of a 6-mm grid inside and around the brain, adds their mirror images, and keeps the mean and
-the leading principal components, points outside a scan's field of view being filled by the components themselves.
-`--anatomy NAME --output FILE.npz` makes the basis of one anatomy alone, and FILE.nii.gz, the mean of its normal
-scans, for the benchmark on the unseen anatomy.
+Takes the first scans of a cohort of the training heads (those stored whole: `plain` and `mni`), smooths them, samples
+them with their true affine at the points of a 6-mm grid inside and around the brain, adds their mirror images, and
+keeps the mean and the leading principal components, points outside a scan's field of view being filled by the
+components themselves. `--output FILE.npz` writes another basis, and FILE.nii.gz, the mean of its normal scans, for
+the benchmark on unseen heads.
 """
 
 import argparse
+import json
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -27,11 +30,10 @@ sys.path.insert(0, str(HERE.parents[1] / "DaTscanAI"))
 
 from DaTscanAILib.mni.atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
 from DaTscanAILib.mni.geometry import apply_affine, resample
-from DaTscanAILib.registration.template_fit import SmoothScan
-from DaTscanAILib.simulation.anatomy import ANATOMIES
-from DaTscanAILib.simulation.simulator import Settings, simulate_scan
+from DaTscanAILib.reading.scan import read_scan
+from DaTscanAILib.registration.smooth_scan import SmoothScan
 
-FIRST_SEED = 100_000
+STORED_WHOLE = ("plain", "mni")
 FWHM = 10.0  # mm, on top of the scans' own resolution
 SPACING = 6.0  # mm
 MARGIN = 8.0  # mm around the brain
@@ -50,14 +52,16 @@ def grid_points(brain):
     return points[near], inside[near]
 
 
-def sample_scan(seed, points, anatomies):
+def sample_scan(truth_file, points):
     """Values at the points, which of them the scan covers, and the scan in MNI space if it is a normal one."""
-    scan = simulate_scan(seed, Settings(anatomies=anatomies))
+    truth = json.loads(truth_file.read_text())
+    scan = read_scan(truth_file.with_suffix(".nii.gz"))
+    scanner_from_mni = np.array(truth["scanner_from_mni_ras"])
     smooth = SmoothScan(scan.voxels, scan.affine).smoothed(FWHM)
-    values, _, covered = smooth.sample(scan.pose.scanner_from_mni, points.astype(np.float32))
+    values, _, covered = smooth.sample(scanner_from_mni, points.astype(np.float32))
     image = None
-    if scan.degeneration.subtype == "normal":
-        voxel_from_grid = np.linalg.inv(scan.affine) @ scan.pose.scanner_from_mni @ GRID_AFFINE
+    if truth["subtype"] == "normal":
+        voxel_from_grid = np.linalg.inv(scan.affine) @ scanner_from_mni @ GRID_AFFINE
         image = np.stack(
             [
                 resample(scan.voxels, voxel_from_grid, GRID_SHAPE),
@@ -65,6 +69,11 @@ def sample_scan(seed, points, anatomies):
             ]
         )
     return values, covered, image
+
+
+def is_usable(truth_file, anatomies):
+    truth = json.loads(truth_file.read_text())
+    return truth["storage"] in STORED_WHOLE and (not anatomies or truth["anatomy"] in anatomies)
 
 
 def principal_components(values, covered, count, rounds=8):
@@ -98,26 +107,27 @@ def write_template(path, total):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scans", type=int, default=1500)
+    parser.add_argument("cohort", type=Path, help="folder that `simulate` has written")
+    parser.add_argument("--scans", type=int, default=900, help="take the first so many of the cohort")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--anatomy", choices=ANATOMIES, help="use this one alone; needs --output")
+    parser.add_argument("--anatomies", nargs="+", metavar="NAME", help="of these heads alone; needs --output")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
+    files = sorted(arguments.cohort.glob("sim*.json"))[: arguments.scans]
+    files = [file for file in files if is_usable(file, arguments.anatomies)]
     atlas = load_atlas()
     points, inside = grid_points(atlas.brain)
     index = np.rint(apply_affine(np.linalg.inv(GRID_AFFINE), points)).astype(int).clip(0, np.array(GRID_SHAPE) - 1)
     reference = atlas.reference[tuple(index.T)]
-    anatomies = (arguments.anatomy,) if arguments.anatomy else ANATOMIES
-    seeds = range(FIRST_SEED, FIRST_SEED + arguments.scans)
     rows, masks, total = [], [], np.zeros((2, *GRID_SHAPE))
     with ProcessPoolExecutor(arguments.workers) as pool:
-        for values, covered, image in pool.map(partial(sample_scan, points=points, anatomies=anatomies), seeds):
+        for values, covered, image in pool.map(partial(sample_scan, points=points), files):
             level = values[reference & covered].mean()
             rows.append(values / level)
             masks.append(covered)
             if image is not None:
                 total += image * [[[[1 / level]]], [[[1]]]]
-            print(f"\r{len(rows)} of {arguments.scans} scans", end="", file=sys.stderr)
+            print(f"\r{len(rows)} of {len(files)} scans", end="", file=sys.stderr)
     mirror = mirrored_order(points)
     values, covered = np.array(rows, np.float32), np.array(masks)
     values, covered = np.vstack([values, values[:, mirror]]), np.vstack([covered, covered[:, mirror]])

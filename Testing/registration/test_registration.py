@@ -10,10 +10,9 @@ from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.mni.geometry import translation
 from DaTscanAILib.reading.scan import Scan, read_scan
 from DaTscanAILib.registration.affine import manual_registration, register
-from DaTscanAILib.registration.held_affine import parameters_from_affine
 from DaTscanAILib.registration.landmarks import LANDMARKS, landmark_error
+from DaTscanAILib.registration.parameters import affine_from_parameters, parameters_from_affine
 from DaTscanAILib.registration.quality import ACCEPTED_FROM
-from DaTscanAILib.registration.template_fit import affine_from_parameters
 from DaTscanAILib.simulation.nonsense import KINDS, simulate_nonsense
 from DaTscanAILib.simulation.pose import rotation
 from DaTscanAILib.simulation.simulator import Settings, simulate_scan

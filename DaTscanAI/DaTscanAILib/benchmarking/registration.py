@@ -11,7 +11,7 @@ from ..base.parallel import in_order
 from ..reading.scan import Scan
 from ..registration.affine import register
 from ..registration.landmarks import landmark_error
-from ..registration.template_fit import load_template, read_template
+from ..registration.template import load_template, read_template
 from ..simulation import simulator
 from .child import environment, in_child
 from .goals import Findings, Measured

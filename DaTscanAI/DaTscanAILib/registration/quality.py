@@ -6,10 +6,11 @@ from functools import lru_cache
 import numpy as np
 
 from ..base.resources import resource_path
-from .template_fit import Fit, Template, load_template
+from .template import Template, load_template
+from .template_fit import Fit
 
-# A fit is accepted from the first quality on; a header's flip is corrected from the second.
 ACCEPTED_FROM = 0.5
+SURE_FROM = 0.8  # below it a person is asked to look, and other starts are tried
 GOOD_ERROR = 4.0  # mm, mean over `LANDMARKS`
 MOST_TURN = 4.0  # standard deviations of 15 degrees
 TYPICAL_TRACER_SCORE = -2.2  # of DAT scans

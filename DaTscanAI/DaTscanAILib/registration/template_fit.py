@@ -1,46 +1,34 @@
 """Fitting the FP-CIT template and an affine together: the engine of `affine.py`.
 
-    minimize  sum_i w_i (scan(A m_i) / gain - mean(m_i) - sum_k c_k component_k(m_i))^2 + sum_k c_k^2 + prior(A)
+    minimize  sum_i w_i v_i (scan(A m_i) / gain - mean(m_i) - sum_k c_k component_k(m_i))^2 + sum_k c_k^2 + prior(A)
 
 over the affine A (scanner_from_mni), the gain and the coefficients c of a linear basis of templates, by Gauss-Newton
-from coarse to fine smoothing. The components are scaled to unit variance in their population, the weights are the
+from coarse to fine smoothing. The components are scaled to unit variance in their population, the weights w are the
 inverse of the variance that they leave unexplained, and the prior keeps turns, sizes and shears to those of heads, as
-that of SPM's affine registration does (Ashburner 1997).
+that of SPM's affine registration does (Ashburner 1997). The factors v are Cauchy's (Holland and Welsch 1977): points
+that no scan of the population explains, glands and burnt-in frames, lose their say.
 """
 
+from copy import copy
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from functools import cached_property
 
 import numpy as np
-from scipy import ndimage
 
-from ..base.resources import resource_path
-from ..mni.geometry import FWHM_PER_SIGMA, apply_affine, voxel_spacing
+from .fit_features import LOST_FEATURES, parts_of_head, residual_features, shape_features, trust
+from .landmarks import landmark_error
+from .parameters import PRIOR_MEAN, PRIOR_PRECISION, affine_derivatives, affine_from_parameters
+from .smooth_scan import SmoothScan
+from .template import Template
 
-CENTER = np.array([0.0, -18.0, 8.0])  # MNI mm, the middle of the brain: turns and zooms act about it
-
-# Twelve parameters: translation of CENTER (mm), pitch, roll, yaw (rad), log zooms, shears. Heads are some 4 % smaller
-# than MNI's; the standard deviations are wider than the population's, so that the prior decides only without data.
-EXPECTED_ZOOM = 0.965
-PRIOR_MEAN = np.array([0, 0, 0, 0, 0, 0, *[np.log(EXPECTED_ZOOM)] * 3, 0, 0, 0])
-_PRIOR_PRECISION = np.array([0, 0, 0, *[np.deg2rad(15) ** -2] * 3, *[0.05**-2] * 3, *[0.03**-2] * 3])
-
-# (additional smoothing FWHM mm, most iterations, components, every n-th point) of each level. The mean alone comes
-# first: components would let a scan far from its place be explained as an unusual one.
-LEVELS = ((20.0, 10, 0, 4), (9.0, 6, 12, 4), (0.0, 8, None, 1))
+# (additional smoothing FWHM mm, components, every n-th point) of each level. The mean alone comes first: components
+# would let a scan far from its place be explained as an unusual one.
+_COARSE, _MIDDLE, _FINE = (20.0, 0, 4), (9.0, 12, 4), (0.0, None, 1)
+_COARSE_STEPS, _FINE_STEPS = (10, 6), 8  # at most
+_TRUST_ROUNDS = 3
 _POINTS_PER_DATUM = 5.0  # smoothing makes neighboring points repeat each other: so many count as one
-_ABOVE_DIAGONAL = np.triu_indices(3, 1)
-
 _LOST = 0.05  # share of points inside the scan under which a fit has left it
-_LOST_FEATURES = {
-    "unexplained": 3.0,
-    "residual": 2.0,
-    "unusual_pattern": 10.0,
-    "largest_component": 30.0,
-    "unusual_shape": 20.0,
-    "turn": 6.0,
-}
+_STEP_DONE = np.array([0.03] * 3 + [3e-4] * 9)  # mm, then rad and log zooms
 
 
 @dataclass(frozen=True)
@@ -49,7 +37,7 @@ class Fit:
 
     Attributes:
         parameters: (12,).
-        coefficients: (k,) of the components, unit variance expected.
+        coefficients: (k,) of the components, unit variance expected; empty for a fit that was lost.
         features: what the quality is judged by.
     """
 
@@ -62,194 +50,167 @@ class Fit:
         return affine_from_parameters(self.parameters)
 
 
-class Template:
-    """The basis at the points of a regular MNI grid inside and around the brain.
-
-    Attributes:
-        points: `(n, 3)` MNI mm.
-        basis: `(n, 1 + k)`, mean first, then components of unit variance; the reference region's mean is 1.
-        weight: `(n,)` inverse of the variance that the components leave.
-        brain: `(n,)` bool.
-        fwhm: smoothing in mm of the scans behind it.
-    """
-
-    def __init__(self, points, basis, weight, brain, fwhm):
-        self.points = np.asarray(points, np.float32)
-        self.basis = np.ascontiguousarray(basis, np.float32)
-        self.weight = np.asarray(weight, np.float32)
-        self.brain = np.asarray(brain, bool)
-        self.fwhm = float(fwhm)
-
-
-@lru_cache(maxsize=1)
-def load_template() -> Template:
-    """The basis that ships with the extension (`Resources/Templates/fpcit_basis.npz`)."""
-    return read_template(resource_path("Templates", "fpcit_basis.npz"))
-
-
-def read_template(path: Path) -> Template:
-    """A basis that `Resources/Templates/build_fpcit_basis.py` has written."""
-    with np.load(path) as data:
-        basis = data["basis"].astype(np.float32) * data["scale"].astype(np.float32)
-        return Template(data["points"], basis, data["weight"], data["brain"], data["fwhm"])
-
-
-def affine_from_parameters(parameters: np.ndarray) -> np.ndarray:
-    """4x4 `scanner_from_mni` = translation, turn, shear, zoom about `CENTER`."""
-    turn, shear = _rotation(parameters[3:6]), np.eye(3)
-    shear[_ABOVE_DIAGONAL] = parameters[9:12]
-    matrix = np.eye(4)
-    matrix[:3, :3] = turn @ shear @ np.diag(np.exp(parameters[6:9]))
-    matrix[:3, 3] = parameters[:3] - matrix[:3, :3] @ CENTER
-    return matrix
-
-
-def _rotation(angles):
-    (a, b, c), (s, t, u) = np.cos(angles), np.sin(angles)
-    about_x = np.array([[1, 0, 0], [0, a, -s], [0, s, a]])
-    about_y = np.array([[b, 0, t], [0, 1, 0], [-t, 0, b]])
-    about_z = np.array([[c, -u, 0], [u, c, 0], [0, 0, 1]])
-    return about_z @ about_y @ about_x
-
-
-def _affine_derivatives(parameters, step=1e-5):
-    """(12, 3, 4) central differences of the affine by each parameter."""
-    shifts = step * np.eye(12)
-    return np.stack(
-        [
-            (affine_from_parameters(parameters + shift) - affine_from_parameters(parameters - shift))[:3]
-            for shift in shifts
-        ]
-    ) / (2 * step)
-
-
-class SmoothScan:
-    """A scan smoothed for one level, sampled with its spatial gradient.
-
-    Args:
-        voxels: `(x, y, z)` float32.
-        affine: voxel to scanner RAS mm.
-    """
-
-    def __init__(self, voxels: np.ndarray, affine: np.ndarray):
-        self.voxels = voxels
-        self.affine = affine
-        self.voxel_from_scanner = np.linalg.inv(affine)
-
-    def smoothed(self, fwhm: float, every: int = 1) -> "SmoothScan":
-        """Blurred further by `fwhm` mm and thinned to every n-th voxel."""
-        sigma = fwhm / FWHM_PER_SIGMA / voxel_spacing(self.affine)
-        voxels = ndimage.gaussian_filter(self.voxels, sigma, mode="nearest", truncate=2.5) if fwhm else self.voxels
-        return SmoothScan(
-            np.ascontiguousarray(voxels[::every, ::every, ::every]), self.affine @ np.diag([every, every, every, 1.0])
-        )
-
-    def sample(self, scanner_from_mni: np.ndarray, points: np.ndarray):
-        """Trilinear values, their gradient by voxel index, and which points the scan covers.
-
-        Returns:
-            values `(n,)`, gradient `(3, n)`, inside `(n,)` bool.
-        """
-        index = apply_affine((self.voxel_from_scanner @ scanner_from_mni).astype(np.float32), points).T
-        shape = np.array(self.voxels.shape)[:, None]
-        inside = np.logical_and(index >= 0, index <= shape - 1).all(axis=0)
-        low = np.clip(np.floor(index).astype(np.intp), 0, shape - 2)
-        x, y, z = np.clip(index - low, 0, 1)
-        flat, (sx, sy, _) = self.voxels.ravel(), np.array(self.voxels.strides) // self.voxels.itemsize
-        corner = flat.take(
-            (low[0] * sx + low[1] * sy + low[2])
-            + np.array([0, 1, sy, sy + 1, sx, sx + 1, sx + sy, sx + sy + 1])[:, None]
-        )
-        edge = corner[::2] + z * (corner[1::2] - corner[::2])  # along z: four edges, x slow, y fast
-        face = edge[::2] + y * (edge[1::2] - edge[::2])
-        gradient_y = edge[1::2] - edge[::2]
-        slope_z = corner[1::2] - corner[::2]
-        slope_z = slope_z[::2] + y * (slope_z[1::2] - slope_z[::2])
-        gradient = np.stack(
-            [
-                face[1] - face[0],
-                gradient_y[0] + x * (gradient_y[1] - gradient_y[0]),
-                slope_z[0] + x * (slope_z[1] - slope_z[0]),
-            ]
-        )
-        return face[0] + x * (face[1] - face[0]), gradient, inside
-
-
-def center_of_mass(scan: SmoothScan) -> np.ndarray:
-    """Scanner mm of the middle of the head: uptake clipped at its 98th percentile, without the background."""
-    ceiling = np.percentile(scan.voxels, 98)
-    clipped = np.minimum(scan.voxels, ceiling)
-    clipped = np.where(clipped > 0.4 * ceiling, clipped, 0)
-    return apply_affine(scan.affine, np.array(ndimage.center_of_mass(clipped)))
-
-
-def fit_template(scan: SmoothScan, template: Template, start: np.ndarray) -> Fit:
-    """Gauss-Newton from coarse to fine.
+class TemplateFitter:
+    """A scan made ready once for fits from many starts; they never raise.
 
     Args:
         scan: smoothed to the template's own smoothing.
         template: the basis.
-        start: (12,) parameters.
     """
-    parameters, fit = start, None
-    for fwhm, iterations, components, every in LEVELS:
-        level = scan.smoothed(fwhm, every=2 if fwhm else 1)
-        fit = _fit_level(level, template, parameters, iterations, components, every)
-        parameters = fit.parameters
-    return fit
+
+    def __init__(self, scan: SmoothScan, template: Template):
+        self.scan, self.template = scan, template
+
+    @cached_property
+    def _coarse(self):
+        return [self._level(*level) for level in (_COARSE, _MIDDLE)]
+
+    @cached_property
+    def _fine(self):
+        return self._level(*_FINE)
+
+    def _level(self, fwhm, components, every):
+        return _Level(self.scan.smoothed(fwhm, every=2 if fwhm else 1), self.template, components, every)
+
+    def moved(self, change: np.ndarray) -> "TemplateFitter":
+        """The same scan with its voxel-to-scanner affine multiplied by a 4x4 from the left; nothing is smoothed again."""
+        other = TemplateFitter(self.scan.moved(change), self.template)
+        other.__dict__["_coarse"] = [level.moved(change) for level in self._coarse]
+        return other
+
+    def approach(self, start: np.ndarray) -> np.ndarray | None:
+        """(12,) parameters after the two coarse levels; None where the template left the scan."""
+        parameters = start
+        try:
+            for level, steps in zip(self._coarse, _COARSE_STEPS, strict=True):
+                parameters, _ = level.fit(parameters, steps)
+        except (_FitLostError, np.linalg.LinAlgError):
+            return None
+        return parameters
+
+    def finish(self, parameters: np.ndarray | None) -> Fit:
+        """The fine level from where `approach` has led; a lost fit has the features of one."""
+        if parameters is None:
+            return _lost()
+        try:
+            return self._fine.described(*self._fine.fit(parameters, _FINE_STEPS))
+        except (_FitLostError, np.linalg.LinAlgError):
+            return _lost()
+
+    def held(self, parameters: np.ndarray | None) -> Fit:
+        """The gain and the components alone, with an affine that stays as it is; None has no head's shape."""
+        if parameters is None:
+            return _lost()
+        try:
+            return self._fine.described(parameters, np.eye(1, self.template.basis.shape[1])[0])
+        except (_FitLostError, np.linalg.LinAlgError):
+            return _lost()
+
+    def fit(self, start: np.ndarray) -> Fit:
+        """Gauss-Newton from coarse to fine, from (12,) parameters."""
+        return self.finish(self.approach(start))
 
 
-def _fit_level(scan, template, parameters, iterations, components, every):
-    points = template.points[::every]
-    basis = template.basis[::every, : None if components is None else 1 + components]
-    weight, strength = template.weight[::every], _POINTS_PER_DATUM / every
-    penalty = np.full(12 + basis.shape[1], strength)
-    penalty[:12] *= _PRIOR_PRECISION
-    penalty[12] = 0  # the mean's coefficient is the gain, which is free
-    homogeneous = np.column_stack([points, np.ones(len(points), np.float32)])
-    coefficients = np.zeros(basis.shape[1])
-    for _ in range(iterations):
-        values, gradient, inside = scan.sample(affine_from_parameters(parameters), points)
-        weighted = basis * (weight * inside)[:, None]
-        gain = float(weighted[:, 0] @ values) / max(float(weighted[:, 0] @ basis[:, 0]), 1e-9)
-        if inside.mean() < _LOST or gain <= 0:
-            return Fit(parameters, np.zeros(0), {**_LOST_FEATURES, "coverage": float(inside.mean())})
-        # Derivative by the 12 entries of the affine, then by the parameters: scan gradient times position.
-        by_entry = (gradient[:, None] * homogeneous.T).reshape(12, -1)
-        to_parameters = np.einsum("ij,kjl->ilk", scan.voxel_from_scanner[:3, :3], _affine_derivatives(parameters))
-        design = np.column_stack([-(to_parameters.reshape(12, 12).T.astype(np.float32) @ by_entry / gain).T, basis])
-        weighted = design * (weight * inside)[:, None]
-        target = (weighted.T @ (values / gain)).astype(float)
-        target[:12] += penalty[:12] * (PRIOR_MEAN - parameters)
-        solution = np.linalg.solve((weighted.T @ design).astype(float) + np.diag(penalty), target)
-        step, coefficients = solution[:12], solution[12:]
-        parameters = parameters + step
-        if np.abs(step[:3]).max() < 0.03 and np.abs(step[3:]).max() < 3e-4:
-            break
-    pattern = coefficients[1:] / coefficients[0]
-    features = _features(
-        values / gain,
-        basis @ coefficients,
-        parameters,
-        pattern,
-        weight * inside,
-        inside[template.brain[::every]].mean(),
-    )
-    return Fit(parameters, pattern, features)
+def _lost():
+    return Fit(PRIOR_MEAN, np.zeros(0), dict(LOST_FEATURES))
 
 
-def _features(values, model, parameters, pattern, weight, coverage):
-    """What tells a good fit from a bad one."""
-    total = max(float(weight.sum()), 1e-9)
-    centered = values - float((weight * values).sum()) / total
-    left = float((weight * (values - model) ** 2).sum())
-    prior = _PRIOR_PRECISION * (parameters - PRIOR_MEAN) ** 2
-    return {
-        "coverage": float(coverage),
-        "unexplained": left / max(float((weight * centered**2).sum()), 1e-9),
-        "residual": float(np.sqrt(left / total)),
-        "unusual_pattern": float(np.sqrt((pattern**2).mean())) if pattern.size else 0.0,
-        "largest_component": float(np.abs(pattern).max(initial=0)),
-        "unusual_shape": float(np.sqrt(prior[6:].mean())),
-        "turn": float(np.sqrt(prior[3:6].sum())),
-    }
+class _FitLostError(Exception):
+    """The template has left the scan, or there is no uptake under it."""
+
+
+class _Level:
+    """One smoothing of the scan and the part of the template that is fitted at it."""
+
+    def __init__(self, scan, template, components, every):
+        self.scan, self.brain = scan, template.brain[::every]
+        self.points = template.points[::every]
+        self.basis = template.basis[::every, : None if components is None else 1 + components]
+        self.weight = template.weight[::every]
+        self.homogeneous = np.column_stack([self.points, np.ones(len(self.points), np.float32)]).T
+        self.penalty = np.full(12 + self.basis.shape[1], _POINTS_PER_DATUM / every)
+        self.penalty[:12] *= PRIOR_PRECISION
+        self.penalty[12] = 0  # the mean's coefficient is the gain, which is free
+
+    def moved(self, change):
+        other = copy(self)
+        other.scan = self.scan.moved(change)
+        return other
+
+    def fit(self, parameters, iterations):
+        """Parameters and coefficients after Gauss-Newton steps."""
+        coefficients = np.eye(1, self.basis.shape[1])[0]
+        for _ in range(iterations):
+            values, gradient, inside, gain = self.sampled(parameters)
+            weight = self.weight * inside * trust(values - self.fitted(coefficients), self.weight, inside)
+            design = np.column_stack([self.slopes(parameters, gradient / gain), self.basis])
+            target = -self.penalty[:12] * (parameters - PRIOR_MEAN)
+            step, coefficients = np.split(_solved(design, weight, values, self.penalty, target), [12])
+            parameters = parameters + step
+            if not np.isfinite(parameters).all() or np.abs(parameters[3:]).max() > 2 * np.pi:
+                raise _FitLostError
+            if (np.abs(step) < _STEP_DONE).all():
+                break
+        return parameters, coefficients
+
+    def described(self, parameters, coefficients):
+        """The fit at these parameters: the coefficients with the affine held, and the features of both."""
+        values, gradient, inside, gain = self.sampled(parameters)
+        for _ in range(_TRUST_ROUNDS):
+            trusted = trust(values - self.fitted(coefficients), self.weight, inside)
+            coefficients = _solved(self.basis, self.weight * inside * trusted, values, self.penalty[12:])
+        if not coefficients[0] > 0:
+            raise _FitLostError
+        pattern = coefficients[1:] / coefficients[0]
+        values, gradient = values / np.float32(coefficients[0]), gradient / np.float32(gain * coefficients[0])
+        residual = values - self.fitted(np.array([1.0, *pattern]))
+        features = {
+            **residual_features(values, residual, self.weight, inside, self.points, self.brain),
+            **shape_features(parameters, pattern),
+            "disagreement": self.disagreement(parameters, gradient, residual, self.weight * inside * trusted),
+        }
+        return Fit(parameters, pattern, features)
+
+    def disagreement(self, parameters, gradient, residual, weight):
+        """Largest shift in mm of the landmarks when one part of the head is left out: one step of Gauss-Newton."""
+        design = np.column_stack([self.slopes(parameters, gradient), self.basis])
+        parts = parts_of_head(self.points, self.brain)
+        sides = []
+        for part in range(parts.max() + 1):
+            own = np.flatnonzero(parts == part)
+            weighted = design[own] * weight[own, None]
+            sides.append(((weighted.T @ design[own]).astype(float), (weighted.T @ residual[own]).astype(float)))
+        normal = sum(matrix for matrix, _ in sides) + np.diag(self.penalty)
+        right = sum(vector for _, vector in sides)
+        # The whole head's own step is what the prior and the last step of the fit leave: it is no disagreement.
+        whole = np.linalg.solve(normal, right)[:12]
+        steps = [np.linalg.solve(normal - matrix, right - vector)[:12] - whole for matrix, vector in sides]
+        here = affine_from_parameters(parameters)
+        return max(landmark_error(affine_from_parameters(parameters + step), here) for step in steps)
+
+    def sampled(self, parameters):
+        """Values over the gain, the scan's gradient, what the scan covers, and the gain, with the affine as it is."""
+        values, gradient, inside = self.scan.sample(affine_from_parameters(parameters), self.points)
+        weighted = self.basis[:, 0] * self.weight * inside
+        gain = float(weighted @ values) / max(float(weighted @ self.basis[:, 0]), 1e-9)
+        if inside.mean() < _LOST or not gain > 0:
+            raise _FitLostError
+        return values / np.float32(gain), gradient, inside, gain
+
+    def slopes(self, parameters, gradient):
+        """(n, 12) by how much the template's side of the equation falls with each parameter."""
+        # By the 12 entries of the affine, then by the parameters: scan gradient times position.
+        by_entry = (gradient[:, None] * self.homogeneous).reshape(12, -1)
+        to_parameters = np.einsum("ij,kjl->ilk", self.scan.voxel_from_scanner[:3, :3], affine_derivatives(parameters))
+        return -(to_parameters.reshape(12, 12).T.astype(np.float32) @ by_entry).T
+
+    def fitted(self, coefficients):
+        return self.basis @ coefficients.astype(np.float32)
+
+
+def _solved(design, weight, values, penalty, target=()):
+    """Weighted and penalized least squares; `target` is added to the right side of the first unknowns."""
+    weighted = design * weight[:, None]
+    right = (weighted.T @ values).astype(float)
+    right[: len(target)] += target
+    return np.linalg.solve((weighted.T @ design).astype(float) + np.diag(penalty), right)

@@ -1,0 +1,163 @@
+"""Where a fit starts, and what is tried when it does not convince: the strategy of `affine.py`.
+
+The usual scan needs one fit from its center of mass. While the best quality is below `SURE_FROM`, others follow, the
+likelier first; each goes through the coarse levels, and only where it leads to another place is it finished.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage
+
+from ..mni.geometry import apply_affine
+from .landmarks import landmark_error
+from .parameters import PRIOR_MEAN, affine_from_parameters, parameters_from_affine
+from .quality import ACCEPTED_FROM, SURE_FROM, quality_of
+from .smooth_scan import SmoothScan, center_of_mass
+from .template import Template
+from .template_fit import Fit, TemplateFitter
+
+_SAME_PLACE = 3.0  # mm between the landmarks of two coarse fits that need not both be finished
+_LEAST_ZEROS = 0.2  # of the voxels, for zeros to be taken as not measured
+_BODY_LEVELS = (0.4, 0.2)  # of the 98th percentile
+_OPENING = 10.0  # mm; removes frames, tables and glands, not brains
+# What is added to a start's parameters: height, pitch, yaw, front to back; mm and radians.
+_OTHER_STARTS = (
+    (2, 30.0),
+    (2, -30.0),
+    (3, np.deg2rad(35)),
+    (3, np.deg2rad(-35)),
+    (5, np.deg2rad(40)),
+    (5, np.deg2rad(-40)),
+    (1, 30.0),
+    (1, -30.0),
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A judged fit and how the scan was seen for it.
+
+    Attributes:
+        fit: the parameters and features.
+        quality: of `quality_of`.
+        flipped: scanner axes along which the header was reversed, "" if none.
+        without_zeros: zeros were taken as not measured.
+    """
+
+    fit: Fit
+    scanner_from_mni: np.ndarray
+    quality: float
+    flipped: str = ""
+    without_zeros: bool = False
+
+
+def search(voxels: np.ndarray, affine: np.ndarray, template: Template) -> Found:
+    """The fit of the best quality.
+
+    Args:
+        voxels: `(x, y, z)` float32; NaN where nothing was measured.
+        affine: 4x4, voxel to scanner RAS mm.
+        template: the basis.
+    """
+    plain = _plain(voxels, affine, template)
+    start = PRIOR_MEAN.copy()
+    start[:3] = center_of_mass(plain.scan.smoothed(12.0, every=2))
+    best, fitter = _judged(plain, plain.fit(start)), plain
+    bare = _without_zeros(voxels, affine, template) if best.quality < SURE_FROM else None
+    if bare is not None:
+        found = _judged(bare, bare.fit(start), without_zeros=True)
+        if found.quality > best.quality:
+            best, fitter = found, bare
+    if best.quality < SURE_FROM:
+        best = _from_other_starts(fitter, start, best)
+    if best.quality < ACCEPTED_FROM:
+        flips = [_mirrored(plain, start, axes) for axes in ("S", "A", "SA")]
+        best = max([best, *flips], key=lambda found: found.quality)
+    return best
+
+
+def judge(voxels: np.ndarray, affine: np.ndarray, template: Template, scanner_from_mni: np.ndarray) -> Found:
+    """How well the template explains a scan through an affine that is given and stays as it is."""
+    parameters = parameters_from_affine(scanner_from_mni)
+    plain = _plain(voxels, affine, template)
+    found = _judged(plain, plain.held(parameters))
+    bare = _without_zeros(voxels, affine, template) if found.quality < SURE_FROM else None
+    if bare is None:
+        return found
+    return max(found, _judged(bare, bare.held(parameters), without_zeros=True), key=lambda found: found.quality)
+
+
+def _plain(voxels, affine, template):
+    return _fitter(voxels, affine, template, np.isfinite(voxels))
+
+
+def _without_zeros(voxels, affine, template):
+    """Zeros, and their neighbors that a reslicing has mixed with them, taken as not measured; None for few zeros."""
+    zero = voxels == 0
+    if zero.mean() < _LEAST_ZEROS:
+        return None
+    return _fitter(voxels, affine, template, np.isfinite(voxels) & ~ndimage.binary_dilation(zero))
+
+
+def _fitter(voxels, affine, template, covered):
+    if covered.all():
+        return TemplateFitter(SmoothScan(voxels, affine).smoothed(template.fwhm), template)
+    scan = SmoothScan(np.where(covered, voxels, 0), affine, covered.astype(np.float32))
+    return TemplateFitter(scan.smoothed(template.fwhm), template)
+
+
+def _judged(fitter, fit, **seen):
+    # Rounded far below the accuracy, so that rounding noise of thread counts does not reach the results.
+    return Found(fit, np.round(fit.scanner_from_mni, 6), round(quality_of(fit, fitter.template), 6), **seen)
+
+
+def _from_other_starts(fitter, start, best):
+    """The best of `best` and of fits from other middles and turns."""
+    visited = [best.scanner_from_mni]
+    for other in _starts(fitter.scan, start):
+        parameters = fitter.approach(other)
+        if parameters is None:
+            continue
+        place = affine_from_parameters(parameters)
+        if any(landmark_error(place, known) < _SAME_PLACE for known in visited):
+            continue
+        found = _judged(fitter, fitter.finish(parameters), without_zeros=best.without_zeros)
+        visited += [place, found.scanner_from_mni]
+        best = max(best, found, key=lambda found: found.quality)
+        if best.quality >= SURE_FROM:
+            break
+    return best
+
+
+def _starts(scan, start):
+    for middle in _middles_of_bodies(scan):
+        yield np.concatenate([middle, start[3:]])
+    for index, shift in _OTHER_STARTS:
+        other = start.copy()
+        other[index] += shift
+        yield other
+
+
+def _middles_of_bodies(scan):
+    """Scanner mm of the middle of the largest compact body, at two levels of uptake."""
+    coarse = scan.smoothed(12.0, every=2)
+    ceiling = np.percentile(coarse.voxels, 98)
+    edges = np.linalg.norm(coarse.affine[:3, :3], axis=0)
+    ball = np.ones([2 * max(1, round(_OPENING / edge)) + 1 for edge in edges], bool)
+    for level in _BODY_LEVELS:
+        body, count = ndimage.label(ndimage.binary_opening(coarse.voxels > level * ceiling, ball))
+        if count:
+            largest = 1 + np.argmax(np.bincount(body.ravel())[1:])
+            yield apply_affine(coarse.affine, np.array(ndimage.center_of_mass(body == largest)))
+
+
+def _mirrored(fitter, start, axes):
+    """Fit with the header reversed along scanner axes about the middle of the head."""
+    reflection = np.eye(4)
+    for axis in axes:
+        row = "RAS".index(axis)
+        reflection[row, row], reflection[row, 3] = -1, 2 * start[row]
+    mirrored = fitter.moved(reflection)
+    found = _judged(mirrored, mirrored.fit(start), flipped=axes)
+    return replace(found, scanner_from_mni=reflection @ found.scanner_from_mni)
