@@ -1,11 +1,14 @@
 """Fit the logistic model that turns the features of a registration into its quality.
 
-    python Resources/Templates/calibrate_registration.py --workers 2
+    python -m DaTscanAILib simulate --count 1500 --seed 300000 --output TRAIN \\
+        --families papers butterworth osem osem_ac
+    python Resources/Templates/calibrate_registration.py TRAIN --first 900 --scans 400 --workers 2
 
-Every case is a fit from one start: simulated DAT scans (seeds 200000 and up) from their center of mass, the same with
-turned, mirrored or halved heads, and images that are no DAT scan. A fit counts as good if it is a DAT scan of a whole
-brain and its mean landmark error is below 4 mm. Needs scikit-learn. Writes registration_quality.json and prints the
-calibration by tenfold cross-validation.
+Every case is a fit from one start: scans of a cohort of the training heads that did not make the template, as they
+are stored, from their center of mass; some of them also turned, mirrored, halved, masked or with hot glands; and
+images that are no DAT scan. A fit counts as good if it is a DAT scan of a whole brain and its mean landmark error is
+below 4 mm. The weights keep the signs of `quality.INPUTS`. Needs scikit-learn. Writes registration_quality.json and
+prints the calibration by tenfold cross-validation.
 """
 
 import argparse
@@ -18,30 +21,40 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
+from scipy import ndimage
+from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "DaTscanAI"))
 
-from DaTscanAILib.mni.geometry import translation
+from DaTscanAILib.mni.atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
+from DaTscanAILib.mni.geometry import apply_affine, resample, translation
+from DaTscanAILib.reading.scan import read_scan
 from DaTscanAILib.registration.landmarks import landmark_error
-from DaTscanAILib.registration.quality import GOOD_ERROR, limits_factor, quality_inputs
-from DaTscanAILib.registration.template_fit import PRIOR_MEAN, SmoothScan, center_of_mass, fit_template, load_template
-from DaTscanAILib.simulation.head import rotation
-from DaTscanAILib.simulation.nonsense import KINDS, simulate_nonsense
-from DaTscanAILib.simulation.simulator import simulate_scan
+from DaTscanAILib.registration.parameters import CENTER
+from DaTscanAILib.registration.quality import GOOD_ERROR, INPUTS, limits_factor, quality_inputs
+from DaTscanAILib.registration.search import fits_from_center
+from DaTscanAILib.registration.template import load_template
+from DaTscanAILib.simulation import nonsense, other_images
+from DaTscanAILib.simulation.pose import rotation
 
-FIRST_SEED = 200_000
+CHANGED = 4  # every so many scans give the variants and the other images too
 TURNS = {
     "pitch 35": (35, 0, 0),
     "pitch -35": (-35, 0, 0),
     "pitch 60": (60, 0, 0),
     "roll 90": (0, 90, 0),
+    "yaw 30": (0, 0, 30),
     "yaw 60": (0, 0, 60),
     "yaw 90": (0, 0, 90),
 }
 FLIPS = {"flip S": (1, 1, -1), "flip A": (1, -1, 1), "flip SA": (1, -1, -1)}
+GLANDS = (((62, -20, -58), 1.0), ((-62, -20, -58), 1.0), ((24, 20, -82), 0.8), ((-24, 20, -82), 0.8))
+GLAND_RADII = np.array((9.0, 13.0, 16.0))  # mm, standard deviations
+OTHER_TRACERS = ("perfusion", "fdg", *other_images.KINDS)
+RIDGE = 0.5
 
 
 def about(center, matrix):
@@ -51,86 +64,124 @@ def about(center, matrix):
     return translation(center) @ whole @ translation(-np.asarray(center))
 
 
-def variants(scan):
-    """(name, voxels, affine, true affine, whole brain?) of one scan, the unchanged one first."""
-    truth, center = (
-        scan.pose.scanner_from_mni,
-        scan.affine[:3, :3] @ (np.array(scan.voxels.shape) / 2) + scan.affine[:3, 3],
-    )
-    yield "as it is", scan.voxels, scan.affine, truth, True
+def variants(voxels, affine, truth):
+    """(name, voxels, affine, true affine, whole brain?) of one scan, changed."""
+    center = apply_affine(affine, np.array(voxels.shape) / 2)
     for name, angles in TURNS.items():
         change = about(center, rotation(*angles))
-        yield name, scan.voxels, change @ scan.affine, change @ truth, True
+        yield name, voxels, change @ affine, change @ truth, True
     for name, signs in FLIPS.items():
-        yield name, scan.voxels, about(center, np.diag(signs)) @ scan.affine, None, False
-    middle = np.rint((np.linalg.inv(scan.affine) @ truth @ (0, -18, 8, 1))[:3]).astype(int)
-    lower = scan.affine.copy()
-    lower[:3, 3] += scan.affine[:3, 2] * middle[2]
-    yield "upper half", scan.voxels[:, :, middle[2] :], lower, None, False
-    yield "lower half", scan.voxels[:, :, : middle[2]], scan.affine, None, False
-    for name, axis in (("right half", 0), ("front half", 1)):
-        half = scan.voxels.copy()
-        half[tuple(slice(None, middle[axis]) if k == axis else slice(None) for k in range(3))] = 0
-        yield name, half, scan.affine, None, False
+        yield name, voxels, about(center, np.diag(signs)) @ affine, None, False
+    points = apply_affine(np.linalg.inv(truth) @ affine, np.moveaxis(np.indices(voxels.shape), 0, -1))
+    level = np.percentile(voxels[voxels > 0.1 * voxels.max()], 50)
+    glands = sum(a * np.exp(-0.5 * (((points - c) / GLAND_RADII) ** 2).sum(axis=-1)) for c, a in GLANDS)
+    for peak in (3, 6):
+        yield f"glands {peak}", (voxels + peak * level * glands).astype(np.float32), affine, truth, True
+    brain = resample(load_atlas().brain.astype(np.float32), np.linalg.inv(truth @ GRID_AFFINE) @ affine, voxels.shape)
+    mask = ndimage.binary_dilation(brain > 0.5, iterations=int(level * 1000) % 3 + 1)
+    yield "masked", np.where(mask, voxels, 0), affine, truth, True
+    in_mni = resample(voxels, np.linalg.inv(affine) @ truth @ GRID_AFFINE, GRID_SHAPE)
+    yield "masked MNI", np.where(load_atlas().brain, in_mni, 0), GRID_AFFINE, np.eye(4), True
+    for name, half in (("upper", points[..., 2] > CENTER[2]), ("lower", points[..., 2] < CENTER[2])):
+        yield f"{name} half", np.where(half, voxels, np.nan), affine, None, False
+    for name, half in (("right", points[..., 0] > 0), ("front", points[..., 1] > CENTER[1])):
+        yield f"{name} half", np.where(half, voxels, 0), affine, None, False
 
 
-def fit_of(voxels, affine):
-    template = load_template()
-    smooth = SmoothScan(np.ascontiguousarray(voxels, np.float32), affine).smoothed(template.fwhm)
-    start = PRIOR_MEAN.copy()
-    start[:3] = center_of_mass(smooth.smoothed(12.0, every=2))
-    return fit_template(smooth, template, start)
-
-
-def cases_of_seed(seed):
-    """[(kind, landmark error or None, fit)] of one simulated scan, its variants, and images that are none."""
-    cases = []
-    changed = seed % 4 == 0  # the unchanged scan is the common case
-    for number, (name, voxels, affine, truth, whole) in enumerate(variants(simulate_scan(seed))):
-        if number and not changed:
-            break
-        fit = fit_of(voxels, affine)
-        cases.append((name, landmark_error(fit.scanner_from_mni, truth) if whole else None, fit))
-    if changed:
-        for kind in KINDS:
-            for extra in range(3 if kind in ("perfusion", "fdg") else 1):
-                cases.append((kind, None, fit_of(*simulate_nonsense(kind, 10 * seed + extra))))
+def cases_of_scan(truth_file, number):
+    """[(kind, landmark error or NaN, fit)] of one simulated scan, its variants, and images that are none."""
+    truth = json.loads(truth_file.read_text())
+    scan = read_scan(truth_file.with_suffix(".nii.gz"))
+    scanner_from_mni = np.array(truth["scanner_from_mni_ras"])
+    cases = judged(truth["storage"], scan.voxels, scan.affine, scanner_from_mni)
+    if number % CHANGED:
+        return cases
+    if truth["storage"] == "plain":
+        for name, voxels, affine, changed, whole in variants(scan.voxels, scan.affine, scanner_from_mni):
+            cases += judged(name, voxels, affine, changed if whole else None)
+    seed, turn = truth["seed"], number // CHANGED
+    for kind in (nonsense.KINDS[turn % len(nonsense.KINDS)], ("perfusion", "fdg")[turn % 2]):
+        cases += judged(kind, *nonsense.simulate_nonsense(kind, seed), None)
+    for step in range(5):
+        kind = other_images.KINDS[(5 * turn + step) % len(other_images.KINDS)]
+        blur = (0.0, 0.0, 8.0)[(turn + step) % 3]
+        cases += judged(kind, *other_images.simulate_other_image(kind, seed + step, spacing=2, fwhm=blur), None)
     return cases
+
+
+def judged(kind, voxels, affine, truth):
+    """The fits of one image: as it is and, where many zeros are, without them."""
+    fits = fits_from_center(np.ascontiguousarray(voxels, np.float32), affine, load_template())
+    return [(kind, np.nan if truth is None else landmark_error(fit.scanner_from_mni, truth), fit) for fit in fits]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=320)
+    parser.add_argument("cohort", type=Path, help="folder that `simulate` has written")
+    parser.add_argument("--first", type=int, default=900, help="skip so many scans of the cohort")
+    parser.add_argument("--scans", type=int, default=400)
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
+    files = sorted(arguments.cohort.glob("sim*.json"))[arguments.first :][: arguments.scans]
     with ProcessPoolExecutor(arguments.workers) as pool:
-        by_seed = list(pool.map(cases_of_seed, range(FIRST_SEED, FIRST_SEED + arguments.seeds)))
-    cases = [case for group in by_seed for case in group]
-    groups = np.repeat(np.arange(len(by_seed)), [len(group) for group in by_seed])
-    kinds = np.array([kind for kind, *_ in cases])
-    error = np.array([np.nan if error is None else error for _, error, _ in cases])
-    fits = [fit for *_, fit in cases]
+        by_scan = list(pool.map(cases_of_scan, files, range(len(files))))
+    calibrate(by_scan)
+
+
+def calibrate(by_scan):
+    """Write registration_quality.json from the cases of each scan."""
+    cases = [case for group in by_scan for case in group]
+    groups = np.repeat(np.arange(len(by_scan)), [len(group) for group in by_scan])
+    kinds, fits = np.array([kind for kind, *_ in cases]), [fit for *_, fit in cases]
+    error = np.array([error for _, error, _ in cases])
     tracer_model, tracer_score = calibrate_tracer(kinds, error, fits, groups)
     inputs = np.array([quality_inputs(fit, score) for fit, score in zip(fits, tracer_score, strict=True)])
     good = error < GOOD_ERROR
-    model = LogisticRegression(C=1.0, max_iter=100_000)
     folds = StratifiedGroupKFold(10, shuffle=True, random_state=0)
-    estimate = cross_val_predict(model, inputs, good, cv=folds, groups=groups, method="predict_proba")[:, 1]
+    estimate = np.zeros(len(fits))
+    for training, testing in folds.split(inputs, good, groups):
+        weights, intercept = signed_logistic(inputs[training], good[training])
+        estimate[testing] = 1 / (1 + np.exp(-(inputs[testing] @ weights + intercept)))
     estimate *= [limits_factor(fit) for fit in fits]
     print_calibration(kinds, error, good, estimate)
-    model.fit(inputs, good)
-    content = {**as_json(model), "other_tracer": as_json(tracer_model)}
+    weights, intercept = signed_logistic(inputs, good)
+    content = {
+        "inputs": [name for name, *_ in INPUTS],
+        "weights": np.round(weights, 4).tolist(),
+        "intercept": round(intercept, 4),
+        "typical": np.round(np.median(inputs[good], axis=0), 4).tolist(),
+        "other_tracer": as_json(tracer_model),
+    }
     (HERE / "registration_quality.json").write_text(json.dumps(content) + "\n")
 
 
+def signed_logistic(inputs, good):
+    """(weights, intercept) of a logistic model with a ridge, each weight of the sign that its input may have."""
+    center, spread = inputs.mean(axis=0), inputs.std(axis=0) + 1e-9
+    design = np.column_stack([(inputs - center) / spread, np.ones(len(inputs))])
+    sign = np.where(good, 1.0, -1.0)
+
+    def loss(weights):
+        margin = sign * (design @ weights)
+        gradient = -(sign / (1 + np.exp(np.clip(margin, -500, 500)))) @ design
+        ridge = np.append(RIDGE * weights[:-1], 0)
+        return np.logaddexp(0, -margin).sum() + 0.5 * ridge @ weights, gradient + ridge
+
+    bounds = [(0, None) if allowed > 0 else (None, 0) for *_, allowed in INPUTS] + [(None, None)]
+    found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
+    weights = found[:-1] / spread
+    return weights, float(found[-1] - weights @ center)
+
+
 def calibrate_tracer(kinds, error, fits, groups):
-    """Linear model of the components that tells blood flow and glucose from DAT, and its cross-validated score."""
+    """Linear model of the components that tells other images from DAT scans, and its cross-validated score."""
     size = max(fit.coefficients.size for fit in fits)
+    lost = np.array([fit.coefficients.size != size for fit in fits])
     patterns = np.array(
-        [np.clip(fit.coefficients, -10, 10) if fit.coefficients.size == size else np.zeros(size) for fit in fits]
+        [np.zeros(size) if gone else np.clip(fit.coefficients, -10, 10) for fit, gone in zip(fits, lost)]
     )
-    other = np.isin(kinds, ["perfusion", "fdg"])
-    known = other | ((kinds == "as it is") & (error < GOOD_ERROR))
+    other = np.isin(kinds, OTHER_TRACERS)
+    known = ~lost & (other | (error < GOOD_ERROR))
     model = LogisticRegression(C=0.003, max_iter=100_000)
     score = np.zeros(len(fits))
     folds = StratifiedGroupKFold(10, shuffle=True, random_state=1)
@@ -139,8 +190,7 @@ def calibrate_tracer(kinds, error, fits, groups):
     )
     model.fit(patterns[known], other[known])
     score[~known] = model.decision_function(patterns[~known])
-    # What a lost fit has for components says nothing.
-    score[[fit.coefficients.size != size for fit in fits]] = 0.0
+    score[lost] = 0.0  # what a lost fit has for components says nothing
     return model, score
 
 
@@ -149,13 +199,14 @@ def as_json(model):
 
 
 def print_calibration(kinds, error, good, estimate):
-    print("kind, fits, good ones, accepted, accepted though not good, median quality")
+    print("kind, fits, good ones, accepted, accepted though not good, over 6 mm, good but refused, median quality")
     for kind in dict.fromkeys(kinds):
         of_kind = kinds == kind
         accepted = of_kind & (estimate >= 0.5)
         print(
-            f"{kind:12s} {of_kind.sum():4d} {good[of_kind].sum():4d} {accepted.sum():4d} "
-            f"{(accepted & ~good).sum():4d}  {np.median(estimate[of_kind]):.3f}"
+            f"{kind:20s} {of_kind.sum():4d} {good[of_kind].sum():4d} {accepted.sum():4d} "
+            f"{(accepted & ~good).sum():4d} {(accepted & ~(error < 6)).sum():4d} "
+            f"{(good & of_kind & ~accepted).sum():4d}  {np.median(estimate[of_kind]):.3f}"
         )
     print("quality, fits, share of good ones, median and 95 % of the landmark error in mm")
     for low, high in ((0, 0.1), (0.1, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1.01)):

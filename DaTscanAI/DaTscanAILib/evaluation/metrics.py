@@ -46,7 +46,7 @@ def roc_auc(truth: np.ndarray, score: np.ndarray) -> Share | None:
 
     The interval (method 5 of Newcombe 2006, Statistics in Medicine 25:559) holds all areas that the observed one does
     not contradict, with the variance of Hanley and McNeil (1982) at the area in question rather than at the observed
-    one. So it keeps its width where all scans are separated: 3 scans against 3 give 0.50 to 1. DeLong's has none there.
+    one. So it keeps a width where all scans are separated: 3 against 3 give 0.50 to 1, and DeLong's 1 to 1.
     """
     truth, score = np.asarray(truth, bool), np.asarray(score, float)
     positive, negative = score[truth], score[~truth]

@@ -15,6 +15,22 @@ GOOD_ERROR = 4.0  # mm, mean over `LANDMARKS`
 MOST_TURN = 4.0  # standard deviations of 15 degrees
 TYPICAL_TRACER_SCORE = -2.2  # of DAT scans
 
+# The model's inputs in their order: (feature, useful range, logarithm?, sign that its weight may have). A feature
+# that tells of misfit must never speak for a fit, whatever a calibration's scans say.
+INPUTS = (
+    ("unexplained", (0.01, 3), True, -1),
+    ("residual", (0.03, 2), True, -1),
+    ("strange", (0.0, 0.3), False, -1),
+    ("strange_below", (0.0, 0.5), False, -1),
+    ("unusual_pattern", (0.4, 10), True, -1),
+    ("largest_component", (1.5, 30), True, -1),
+    ("unusual_shape", (0.4, 20), True, -1),
+    ("turn", (1, 6), False, -1),
+    ("disagreement", (0.05, 30), True, -1),
+    ("coverage", (0.6, 1), False, 1),
+    ("other_tracer", (-6, 6), False, -1),
+)
+
 
 def quality_of(fit: Fit, template: Template) -> float:
     """Logistic model of a fit's features, made by `Resources/Templates/calibrate_registration.py`.
@@ -23,7 +39,7 @@ def quality_of(fit: Fit, template: Template) -> float:
     is a head turned by more than 60 degrees against the header. A header that runs back to front, or that exchanges
     two axes, looks like a turn of 180 or 90 degrees, as brains are nearly symmetric, but exchanges left and right.
     """
-    model = _quality_model()
+    model = quality_model()
     inputs = quality_inputs(fit, other_tracer_score(fit, template))
     score = model["intercept"] + float(np.dot(model["weights"], inputs))
     probability = 1 / (1 + np.exp(-np.clip(score, -60, 60)))
@@ -32,29 +48,20 @@ def quality_of(fit: Fit, template: Template) -> float:
 
 def quality_inputs(fit: Fit, other_tracer: float) -> np.ndarray:
     """The logistic model's inputs, each within its useful range."""
-    features = fit.features
-    return np.array(
-        [
-            np.log(np.clip(features["unexplained"], 0.01, 3)),
-            np.log(np.clip(features["residual"], 0.03, 2)),
-            np.log(np.clip(features["unusual_pattern"], 0.4, 10)),
-            np.log(np.clip(features["largest_component"], 1.5, 30)),
-            np.log(np.clip(features["unusual_shape"], 0.4, 20)),
-            np.clip(features["turn"], 1, 6),
-            np.clip(features["coverage"], 0.6, 1),
-            np.clip(other_tracer, -6, 6),
-        ]
-    )
+    features = {**fit.features, "other_tracer": other_tracer}
+    clipped = [np.clip(features[name], *limits) for name, limits, _, _ in INPUTS]
+    logarithms = [logarithm for _, _, logarithm, _ in INPUTS]
+    return np.array([np.log(x) if of_logarithm else x for x, of_logarithm in zip(clipped, logarithms, strict=True)])
 
 
 def other_tracer_score(fit: Fit, template: Template) -> float:
-    """How much the components look like blood flow or glucose (positive) rather than DAT (negative)."""
-    direction = np.asarray(_quality_model()["other_tracer"]["weights"])
+    """How much the components look like other tracers and other images (positive) rather than DAT (negative)."""
+    direction = np.asarray(quality_model()["other_tracer"]["weights"])
     if fit.coefficients.size != direction.size:  # a lost fit
         return 0.0
     if template is not load_template():  # its components have another order
         return TYPICAL_TRACER_SCORE
-    return float(direction @ np.clip(fit.coefficients, -10, 10) + _quality_model()["other_tracer"]["intercept"])
+    return float(direction @ np.clip(fit.coefficients, -10, 10) + quality_model()["other_tracer"]["intercept"])
 
 
 def limits_factor(fit: Fit) -> float:
@@ -65,5 +72,6 @@ def limits_factor(fit: Fit) -> float:
 
 
 @lru_cache(maxsize=1)
-def _quality_model():
+def quality_model() -> dict:
+    """`registration_quality.json`: weights and intercept, typical inputs of good fits, the tracer's direction."""
     return json.loads(resource_path("Templates", "registration_quality.json").read_text())

@@ -61,8 +61,7 @@ def search(voxels: np.ndarray, affine: np.ndarray, template: Template) -> Found:
         template: the basis.
     """
     plain = _plain(voxels, affine, template)
-    start = PRIOR_MEAN.copy()
-    start[:3] = center_of_mass(plain.scan.smoothed(12.0, every=2))
+    start = _start(plain)
     best, fitter = _judged(plain, plain.fit(start)), plain
     bare = _without_zeros(voxels, affine, template) if best.quality < SURE_FROM else None
     if bare is not None:
@@ -77,6 +76,13 @@ def search(voxels: np.ndarray, affine: np.ndarray, template: Template) -> Found:
     return best
 
 
+def fits_from_center(voxels: np.ndarray, affine: np.ndarray, template: Template) -> list[Fit]:
+    """The first fit of `search` and, where many voxels are zero, the one without them, for calibrations."""
+    plain, bare = _plain(voxels, affine, template), _without_zeros(voxels, affine, template)
+    start = _start(plain)
+    return [fitter.fit(start) for fitter in (plain, bare) if fitter is not None]
+
+
 def judge(voxels: np.ndarray, affine: np.ndarray, template: Template, scanner_from_mni: np.ndarray) -> Found:
     """How well the template explains a scan through an affine that is given and stays as it is."""
     parameters = parameters_from_affine(scanner_from_mni)
@@ -86,6 +92,12 @@ def judge(voxels: np.ndarray, affine: np.ndarray, template: Template, scanner_fr
     if bare is None:
         return found
     return max(found, _judged(bare, bare.held(parameters), without_zeros=True), key=lambda found: found.quality)
+
+
+def _start(fitter):
+    start = PRIOR_MEAN.copy()
+    start[:3] = center_of_mass(fitter.scan.smoothed(12.0, every=2))
+    return start
 
 
 def _plain(voxels, affine, template):

@@ -73,7 +73,7 @@ class TemplateFitter:
         return _Level(self.scan.smoothed(fwhm, every=2 if fwhm else 1), self.template, components, every)
 
     def moved(self, change: np.ndarray) -> "TemplateFitter":
-        """The same scan with its voxel-to-scanner affine multiplied by a 4x4 from the left; nothing is smoothed again."""
+        """The same scan elsewhere: its affine multiplied by a 4x4 from the left; nothing is smoothed again."""
         other = TemplateFitter(self.scan.moved(change), self.template)
         other.__dict__["_coarse"] = [level.moved(change) for level in self._coarse]
         return other
