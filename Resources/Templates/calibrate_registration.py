@@ -177,9 +177,7 @@ def calibrate_tracer(kinds, error, fits, groups):
     """Linear model of the components that tells other images from DAT scans, and its cross-validated score."""
     size = max(fit.coefficients.size for fit in fits)
     lost = np.array([fit.coefficients.size != size for fit in fits])
-    patterns = np.array(
-        [np.zeros(size) if gone else np.clip(fit.coefficients, -10, 10) for fit, gone in zip(fits, lost)]
-    )
+    patterns = np.array([fit.coefficients if fit.coefficients.size else np.zeros(size) for fit in fits]).clip(-10, 10)
     other = np.isin(kinds, OTHER_TRACERS)
     known = ~lost & (other | (error < GOOD_ERROR))
     model = LogisticRegression(C=0.003, max_iter=100_000)

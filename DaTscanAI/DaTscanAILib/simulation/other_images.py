@@ -14,13 +14,7 @@ from .anatomy import ANATOMIES, FIRST_INTRACRANIAL, Region, load_anatomy
 from .pose import MIDDLE, rotation
 
 _STRIATUM = range(Region.CAUDATE_L, Region.THALAMUS)
-_CORTEX = (
-    *range(Region.FRONTAL, Region.CEREBELLUM),
-    Region.INSULA,
-    Region.VENTROMEDIAL_FRONTAL,
-    Region.TEMPORAL_POLE,
-)
-_LIMBIC = (Region.AMYGDALA, Region.HIPPOCAMPUS)
+_GREY = (*range(Region.FRONTAL, Region.CEREBELLUM), *range(Region.INSULA, len(Region)))
 
 
 @dataclass(frozen=True)
@@ -118,7 +112,7 @@ def _values(kind, contrast, stripped, random):
     if kind == "region_labels":
         values = np.arange(len(Region), dtype=np.float32)
     elif not contrast.whole_numbers and kind != "ct":
-        values[list(_CORTEX + _LIMBIC)] *= random.normal(1, 0.04, len(_CORTEX + _LIMBIC))
+        values[list(_GREY)] *= random.normal(1, 0.04, len(_GREY))
     if stripped or contrast.whole_numbers:
         values[:FIRST_INTRACRANIAL] = 0
     return values
