@@ -5,8 +5,8 @@
     python Resources/Templates/calibrate_registration.py TRAIN --first 900 --scans 400 --workers 2
 
 Every case is a fit from one start: scans of a cohort of the training heads that did not make the template, as they
-are stored, from their center of mass; some of them also turned, mirrored, halved, masked or with hot glands; and
-images that are no DAT scan. A fit counts as good if it is a DAT scan of a whole brain and its mean landmark error is
+are stored, from the middle of their head; some of them also turned, mirrored, halved, masked or with hot glands; and
+phantoms, blood flow and glucose (what else is no DAT scan, `other_images.py` tells without a fit's quality). A fit counts as good if it is a DAT scan of a whole brain and its mean landmark error is
 below 4 mm. The weights keep the signs of `quality.INPUTS`. Needs scikit-learn. Writes registration_quality.json and
 prints the calibration by tenfold cross-validation.
 """
@@ -37,7 +37,7 @@ from DaTscanAILib.registration.parameters import CENTER
 from DaTscanAILib.registration.quality import GOOD_ERROR, INPUTS, limits_factor, quality_inputs
 from DaTscanAILib.registration.search import fits_from_center
 from DaTscanAILib.registration.template import load_template
-from DaTscanAILib.simulation import nonsense, other_images
+from DaTscanAILib.simulation import nonsense
 from DaTscanAILib.simulation.pose import rotation
 
 CHANGED = 4  # every so many scans give the variants and the other images too
@@ -53,7 +53,7 @@ TURNS = {
 FLIPS = {"flip S": (1, 1, -1), "flip A": (1, -1, 1), "flip SA": (1, -1, -1)}
 GLANDS = (((62, -20, -58), 1.0), ((-62, -20, -58), 1.0), ((24, 20, -82), 0.8), ((-24, 20, -82), 0.8))
 GLAND_RADII = np.array((9.0, 13.0, 16.0))  # mm, standard deviations
-OTHER_TRACERS = ("perfusion", "fdg", *other_images.KINDS)
+OTHER_TRACERS = ("perfusion", "fdg")
 RIDGE = 0.5
 
 
@@ -102,10 +102,6 @@ def cases_of_scan(truth_file, number):
     seed, turn = truth["seed"], number // CHANGED
     for kind in (nonsense.KINDS[turn % len(nonsense.KINDS)], ("perfusion", "fdg")[turn % 2]):
         cases += judged(kind, *nonsense.simulate_nonsense(kind, seed), None)
-    for step in range(5):
-        kind = other_images.KINDS[(5 * turn + step) % len(other_images.KINDS)]
-        blur = (0.0, 0.0, 8.0)[(turn + step) % 3]
-        cases += judged(kind, *other_images.simulate_other_image(kind, seed + step, spacing=2, fwhm=blur), None)
     return cases
 
 
@@ -120,12 +116,21 @@ def main():
     parser.add_argument("cohort", type=Path, help="folder that `simulate` has written")
     parser.add_argument("--first", type=int, default=900, help="skip so many scans of the cohort")
     parser.add_argument("--scans", type=int, default=400)
+    parser.add_argument("--severe", type=int, default=60, help="so many more whose striata have lost most")
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
-    files = sorted(arguments.cohort.glob("sim*.json"))[arguments.first :][: arguments.scans]
+    files = sorted(arguments.cohort.glob("sim*.json"))[arguments.first :]
+    chosen, rest = files[: arguments.scans], files[arguments.scans :]
+    numbers = [*range(len(chosen)), *[1] * arguments.severe]
+    chosen += [file for file in rest if has_lost_most(file)][: arguments.severe]
     with ProcessPoolExecutor(arguments.workers) as pool:
-        by_scan = list(pool.map(cases_of_scan, files, range(len(files))))
-    calibrate(by_scan)
+        calibrate(list(pool.map(cases_of_scan, chosen, numbers)))
+
+
+def has_lost_most(truth_file):
+    """Whether the striata have lost more than 80 %, both sides and all parts together."""
+    truth = json.loads(truth_file.read_text())
+    return np.mean([value for name, value in truth.items() if name.startswith("loss_")]) > 0.8
 
 
 def calibrate(by_scan):

@@ -13,7 +13,7 @@ from ..mni.geometry import apply_affine
 from .landmarks import landmark_error
 from .parameters import PRIOR_MEAN, affine_from_parameters, parameters_from_affine
 from .quality import ACCEPTED_FROM, SURE_FROM, quality_of
-from .smooth_scan import SmoothScan, center_of_mass
+from .smooth_scan import SmoothScan, center_of_head
 from .template import Template
 from .template_fit import Fit, TemplateFitter
 
@@ -71,7 +71,7 @@ def search(voxels: np.ndarray, affine: np.ndarray, template: Template) -> Found:
     if best.quality < SURE_FROM:
         best = _from_other_starts(fitter, start, best)
     if best.quality < ACCEPTED_FROM:
-        flips = [_mirrored(plain, start, axes) for axes in ("S", "A", "SA")]
+        flips = [_mirrored(plain, axes) for axes in ("S", "A", "SA")]
         best = max([best, *flips], key=lambda found: found.quality)
     return best
 
@@ -95,9 +95,7 @@ def judge(voxels: np.ndarray, affine: np.ndarray, template: Template, scanner_fr
 
 
 def _start(fitter):
-    start = PRIOR_MEAN.copy()
-    start[:3] = center_of_mass(fitter.scan.smoothed(12.0, every=2))
-    return start
+    return np.concatenate([center_of_head(fitter.scan.smoothed(12.0, every=2)), PRIOR_MEAN[3:]])
 
 
 def _plain(voxels, affine, template):
@@ -164,12 +162,9 @@ def _middles_of_bodies(scan):
             yield apply_affine(coarse.affine, np.array(ndimage.center_of_mass(body == largest)))
 
 
-def _mirrored(fitter, start, axes):
-    """Fit with the header reversed along scanner axes about the middle of the head."""
-    reflection = np.eye(4)
-    for axis in axes:
-        row = "RAS".index(axis)
-        reflection[row, row], reflection[row, 3] = -1, 2 * start[row]
+def _mirrored(fitter, axes):
+    """Fit with the header reversed along scanner axes."""
+    reflection = np.diag([*(-1.0 if axis in axes else 1.0 for axis in "RAS"), 1.0])
     mirrored = fitter.moved(reflection)
-    found = _judged(mirrored, mirrored.fit(start), flipped=axes)
+    found = _judged(mirrored, mirrored.fit(_start(mirrored)), flipped=axes)
     return replace(found, scanner_from_mni=reflection @ found.scanner_from_mni)

@@ -7,6 +7,9 @@ from ..mni.geometry import FWHM_PER_SIGMA, apply_affine, voxel_spacing
 
 # Share of a smoothed voxel that must come from measured ones for it to count.
 _LEAST_COVERED = 0.5
+_BACKGROUND = 0.4  # of the 98th percentile
+_HEAD_HEIGHT = 170.0  # mm from the vertex to below the cerebellum
+_SLICE, _LEAST_VOLUME = 10.0, 30.0  # mm; ml of uptake in such a slice where a head begins
 
 
 class SmoothScan:
@@ -74,14 +77,24 @@ class SmoothScan:
         return face[0] + x * (face[1] - face[0]), gradient, inside
 
 
-def center_of_mass(scan: SmoothScan) -> np.ndarray:
-    """Scanner mm of the middle of the head: uptake clipped at its 98th percentile, without the background."""
+def center_of_head(scan: SmoothScan) -> np.ndarray:
+    """Scanner mm of the middle of the head: of the uptake in the uppermost part of the body that is as high as a head.
+
+    Uptake is clipped at its 98th percentile and taken without the background. Long fields of view show neck and
+    shoulders, whose mass would draw the middle down.
+    """
     ceiling = np.percentile(scan.voxels, 98)
-    clipped = np.minimum(scan.voxels, ceiling)
-    clipped = np.where(clipped > 0.4 * ceiling, clipped, 0)
-    if not clipped.sum() > 0:  # nothing above zero: the middle of the image is as good a start as any
+    clipped = np.where(scan.voxels > _BACKGROUND * ceiling, np.minimum(scan.voxels, ceiling), 0)
+    index = np.nonzero(clipped)
+    if not ceiling > 0 or not index[0].size:  # nothing stands out: the middle of the image is as good a start as any
         return apply_affine(scan.affine, (np.array(scan.voxels.shape) - 1) / 2)
-    return apply_affine(scan.affine, np.array(ndimage.center_of_mass(clipped)))
+    points, mass = apply_affine(scan.affine, np.stack(index, axis=-1)), clipped[index]
+    slices = np.floor(points[:, 2] / _SLICE).astype(int)
+    volumes = np.bincount(slices - slices.min()) * np.prod(voxel_spacing(scan.affine)) / 1000
+    large = np.flatnonzero(volumes > _LEAST_VOLUME)
+    top = (slices.min() + (large.max() if large.size else volumes.argmax()) + 1) * _SLICE
+    head = (points[:, 2] > top - _HEAD_HEIGHT) & (points[:, 2] <= top)
+    return (points[head] * mass[head, None]).sum(axis=0) / mass[head].sum()
 
 
 def _blurred(voxels, sigma):
