@@ -238,10 +238,16 @@ class _Run:
         """Why the scan is not to be classified."""
         if not self.registration.accepted and self.registration.manual:
             return f"{display_name(self.scan.path)}: {BAD_BY_HAND.format(quality=self.registration.quality)}"
+        if self.registration.looks_like:
+            return (
+                f"{display_name(self.scan.path)} is no DAT scan, it looks like {self.registration.looks_like}: give "
+                "the reconstruction of a DAT scan."
+            )
         if not self.registration.accepted:
             return (
                 f"{display_name(self.scan.path)}: the registration to the FP-CIT template was not accepted (quality "
-                f"{self.registration.quality:.2f}): check that this is a DAT scan, or give a transform by hand."
+                f"{self.registration.quality:.2f}), {self.registration.reason}: check that this is a DAT scan, or "
+                "give a transform by hand."
             )
         if None in self.quantification.sbr.values():  # the zeros outside would pass for lost uptake
             return (

@@ -6,9 +6,10 @@
 
 Every case is a fit from one start: scans of a cohort of the training heads that did not make the template, as they
 are stored, from the middle of their head; some of them also turned, mirrored, halved, masked or with hot glands; and
-phantoms, blood flow and glucose (what else is no DAT scan, `other_images.py` tells without a fit's quality). A fit counts as good if it is a DAT scan of a whole brain and its mean landmark error is
-below 4 mm. The weights keep the signs of `quality.INPUTS`. Needs scikit-learn. Writes registration_quality.json and
-prints the calibration by tenfold cross-validation.
+phantoms, blood flow and glucose (what else is no DAT scan, `other_images.py` tells without a fit's quality). A fit
+counts as good if it is a DAT scan of a whole brain and its mean landmark error is below 4 mm. The weights keep the
+signs of `quality.INPUTS`. Needs scikit-learn. Writes registration_quality.json and prints the calibration by tenfold
+cross-validation.
 """
 
 import argparse

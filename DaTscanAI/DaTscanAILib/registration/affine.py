@@ -11,16 +11,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..reading.scan import Scan
+from .content import content_of
+from .other_images import looks_like
 from .parameters import checked_affine
-from .quality import ACCEPTED_FROM
+from .quality import ACCEPTED_FROM, SURE_FROM
+from .reasons import reason_of
 from .search import Found, judge, search
 from .template import Template, load_template
 
 FLIP_CORRECTED_FROM = 0.8
+# Scanner axes along which a header runs the wrong way, in words.
+FLIPS = {"S": "upside down", "A": "back to front", "SA": "upside down and back to front"}
 BAD_BY_HAND = (
     "The registration that was given by hand does not fit the template (quality {quality:.2f}): compare both, then "
     "correct it or go back to the automatic one."
 )
+DOUBTFUL = "The registration is doubtful (quality {quality:.2f}): check it by eye, and by hand if it is off."
+OF_OTHER_IMAGES = 0.01  # the quality of what its content tells to be no DAT scan
 WITHOUT_SURROUNDINGS = (
     "The surroundings of the brain seem to be cut away (zeros): the scan was registered without them. Give the scan "
     "before that where you can."
@@ -39,6 +46,8 @@ class Registration:
         features: what the quality was computed from.
         flipped: axes along which the header runs the wrong way (`S`, `A` or `SA`), None if it is right.
         manual: a person gave the transform.
+        looks_like: what the image seems to be in place of a DAT scan, in words; None if it may be one.
+        reason: why it was not accepted, in words; None if it was.
         warnings: one sentence each.
     """
 
@@ -48,6 +57,8 @@ class Registration:
     features: dict[str, float]
     flipped: str | None = None
     manual: bool = False
+    looks_like: str | None = None
+    reason: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -61,8 +72,9 @@ def register(scan: Scan, template: Template | None = None) -> Registration:
         scan: any orientation, voxel size and field of view; NaN where it was not measured.
         template: another basis, for experiments; its quality is judged as if the tracer were right.
     """
-    found = search(np.asarray(scan.voxels, np.float32), scan.affine, template or load_template())
-    return _decide_on_flip(_registration(found))
+    template = template or load_template()
+    found = search(np.asarray(scan.voxels, np.float32), scan.affine, template)
+    return _with_doubt(_decide_on_flip(_registration(found, scan, template)))
 
 
 def manual_registration(scanner_from_mni: np.ndarray, scan: Scan, template: Template | None = None) -> Registration:
@@ -72,26 +84,43 @@ def manual_registration(scanner_from_mni: np.ndarray, scan: Scan, template: Temp
         DaTscanError: not an invertible affine.
     """
     matrix = checked_affine(scanner_from_mni)
-    found = judge(np.asarray(scan.voxels, np.float32), scan.affine, template or load_template(), matrix)
-    judged = _registration(found)
+    template = template or load_template()
+    found = judge(np.asarray(scan.voxels, np.float32), scan.affine, template, matrix)
+    judged = _registration(found, scan, template)
     warnings = () if judged.accepted else (BAD_BY_HAND.format(quality=judged.quality),)
     return replace(judged, scanner_from_mni=matrix, manual=True, warnings=warnings)
 
 
-def _registration(found: Found) -> Registration:
+def _registration(found: Found, scan: Scan, template: Template) -> Registration:
+    """What was found, refused where the image's content is that of something else."""
+    accepted = found.quality >= ACCEPTED_FROM
+    seen = np.where(scan.voxels == 0, np.nan, scan.voxels) if found.without_zeros else scan.voxels
+    other = looks_like(content_of(seen, scan.affine, found.scanner_from_mni), accepted)
+    quality = min(found.quality, OF_OTHER_IMAGES) if other else found.quality
+    accepted = accepted and other is None
     return Registration(
         found.scanner_from_mni,
-        found.quality,
-        found.quality >= ACCEPTED_FROM,
+        quality,
+        accepted,
         {name: round(value, 6) for name, value in found.fit.features.items()},
         flipped=found.flipped or None,
-        warnings=(WITHOUT_SURROUNDINGS,) if found.without_zeros else (),
+        looks_like=other,
+        reason=None if accepted else reason_of(found.fit, template, found.without_zeros),
+        warnings=(WITHOUT_SURROUNDINGS,) if found.without_zeros and accepted else (),
     )
+
+
+def _with_doubt(registration):
+    """A warning where the quality lies in the band in which a person should look."""
+    if not registration.accepted or registration.quality >= SURE_FROM:
+        return registration
+    doubt = DOUBTFUL.format(quality=registration.quality)
+    return replace(registration, warnings=(*registration.warnings, doubt))
 
 
 def _decide_on_flip(registration):
     """Correct a header that is upside down, with a warning; refuse those that leave left and right in doubt."""
-    if registration.flipped is None or registration.quality < ACCEPTED_FROM:
+    if registration.flipped is None or not registration.accepted:
         return replace(registration, flipped=None)
     if registration.flipped == "S" and registration.quality >= FLIP_CORRECTED_FROM:
         return replace(
@@ -100,10 +129,11 @@ def _decide_on_flip(registration):
                 "The header stacks the slices upside down: they were reversed. Check left and right in the original.",
             ),
         )
-    way = {"S": "upside down", "A": "back to front", "SA": "upside down and back to front"}[registration.flipped]
+    way = FLIPS[registration.flipped]
     return replace(
         registration,
         accepted=False,
+        reason=f"the header seems to hold the head {way}, so left and right are in doubt",
         warnings=(
             f"The header seems to hold the head {way}: correct its orientation, then left and right can be trusted.",
         ),
@@ -117,5 +147,7 @@ def describe_registration(registration: Registration) -> dict:
         "accepted": registration.accepted,
         "manual": registration.manual,
         "flipped": registration.flipped,
+        "looks_like": registration.looks_like,
+        "reason": registration.reason,
         "features": registration.features,
     }

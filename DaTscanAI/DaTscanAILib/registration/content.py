@@ -60,7 +60,7 @@ def content_of(voxels: np.ndarray, affine: np.ndarray, scanner_from_mni: np.ndar
     """
     covered = np.isfinite(voxels)
     scan = SmoothScan(voxels if covered.all() else np.where(covered, voxels, 0), affine)
-    parts = {name: _mean(scan, scanner_from_mni, points) for name, points in _parts().items()}
+    parts = {name: _mean(scan, scanner_from_mni, points, name == "cerebellum") for name, points in _parts().items()}
     cortex = parts.pop("cortex")
     unit = cortex if np.isfinite(cortex) and cortex > 0 else np.nan
     around = parts.pop("around") / unit
@@ -101,7 +101,7 @@ def _parts() -> dict[str, np.ndarray]:
 
 
 def _index_of_height(z):
-    return int(round((z - GRID_AFFINE[2, 3]) / GRID_AFFINE[2, 2]))
+    return round((z - GRID_AFFINE[2, 3]) / GRID_AFFINE[2, 2])
 
 
 def _some_points(mask):
@@ -110,8 +110,10 @@ def _some_points(mask):
     return apply_affine(GRID_AFFINE, chosen).astype(np.float32)
 
 
-def _mean(scan, scanner_from_mni, points):
+def _mean(scan, scanner_from_mni, points, without_zeros):
+    """NaN where the field of view lacks most; its lower end, filled with zeros, is where the cerebellum lies."""
     values, _, inside = scan.sample(scanner_from_mni, points)
+    inside = inside & (values != 0) if without_zeros else inside
     return float(values[inside].mean()) if inside.mean() > 0.3 else np.nan
 
 

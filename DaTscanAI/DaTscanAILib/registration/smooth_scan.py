@@ -78,7 +78,7 @@ class SmoothScan:
 
 
 def center_of_head(scan: SmoothScan) -> np.ndarray:
-    """Scanner mm of the middle of the head: of the uptake in the uppermost part of the body that is as high as a head.
+    """Scanner mm of the middle of the head: of uptake in the uppermost part of the body, as high as a head is.
 
     Uptake is clipped at its 98th percentile and taken without the background. Long fields of view show neck and
     shoulders, whose mass would draw the middle down.

@@ -61,7 +61,6 @@ CONTRASTS = {
     "serotonin": Contrast(0.60, 2.0, 2.1, 0.35, 2.4, 0.1, 0.35, **_PET),
     "gaba": Contrast(1.00, 0.40, 0.55, 0.75, 0.25, 0.05, 0.15, **_PET),
     "amyloid": Contrast(0.75, 0.85, 1.0, 0.65, 1.3, 0.3, 1.15, **_PET),
-    "tau": Contrast(0.90, 1.5, 1.4, 0.95, 1.3, 0.3, 0.95, **_PET),
     "region_labels": Contrast(0, 0, 0, 0, 0, 0, 0, whole_numbers=True),
 }
 KINDS = tuple(CONTRASTS)

@@ -1,0 +1,44 @@
+"""Why a fit was not accepted, in words: what weighs most against it."""
+
+import numpy as np
+
+from .quality import INPUTS, MOST_TURN, other_tracer_score, quality_inputs, quality_model
+from .template import Template
+from .template_fit import Fit
+
+_CUT = 0.85  # of the brain in the field of view
+_GLANDS = 0.08  # share of the points below the brain that no scan of the population explains
+_NO_DAT = "its uptake is not spread like a DAT scan's"
+_REASONS = {
+    "turn": "the head seems turned far against what the header says: check its orientation",
+    "unusual_shape": "the head would have an unusual size or shape: check the voxel size and the orientation",
+    "coverage": "part of the brain lies outside the field of view",
+    "other_tracer": "its uptake looks like blood flow or glucose rather than dopamine transporters",
+    "disagreement": "the parts of the head do not agree on where it lies",
+}
+
+
+def reason_of(fit: Fit, template: Template, without_zeros: bool) -> str:
+    """The end of a sentence "was not accepted: ...".
+
+    Args:
+        fit: the best that was found.
+        template: that was fitted.
+        without_zeros: the fit took zeros as not measured.
+    """
+    features = fit.features
+    if not fit.coefficients.size:
+        return "no head was found"
+    if features["turn"] > MOST_TURN:
+        return _REASONS["turn"]
+    if features["coverage"] < _CUT:
+        return _REASONS["coverage"]
+    model = quality_model()
+    inputs = quality_inputs(fit, other_tracer_score(fit, template))
+    against = np.array(model["weights"]) * (inputs - np.array(model["typical"]))
+    foremost = INPUTS[int(against.argmin())][0]
+    if foremost in _REASONS:
+        return _REASONS[foremost]
+    if features["strange_below"] > _GLANDS:
+        return "strong uptake below the brain, as of salivary glands, disturbs it"
+    return f"the surroundings of the brain were cut away, and {_NO_DAT}" if without_zeros else _NO_DAT
