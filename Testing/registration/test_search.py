@@ -1,0 +1,159 @@
+"""What is tried when the first fit does not convince, and images that have broken fits before."""
+
+import numpy as np
+import pytest
+
+from DaTscanAILib.mni.atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
+from DaTscanAILib.mni.geometry import apply_affine, resample
+from DaTscanAILib.reading.scan import Scan
+from DaTscanAILib.registration import search as searching
+from DaTscanAILib.registration.affine import register
+from DaTscanAILib.registration.landmarks import landmark_error
+from DaTscanAILib.registration.quality import ACCEPTED_FROM, SURE_FROM
+from DaTscanAILib.registration.search import search
+from DaTscanAILib.registration.smooth_scan import SmoothScan, center_of_head
+from DaTscanAILib.registration.template import load_template
+from DaTscanAILib.simulation.pose import MIDDLE
+from DaTscanAILib.simulation.simulator import Settings, simulate_scan
+
+# Parotid and submandibular glands: MNI mm, share of the peak; standard deviations in mm.
+GLANDS = (((62, -20, -58), 1.0), ((-62, -20, -58), 1.0), ((24, 20, -82), 0.8), ((-24, 20, -82), 0.8))
+RADII = np.array((9.0, 13.0, 16.0))
+
+
+@pytest.fixture(scope="module")
+def scan():
+    """A normal scan with neck in the field of view."""
+    settings = Settings(label="normal", families=("butterworth",), pose="moderate", field="camera")
+    return simulate_scan(700_001, settings)
+
+
+def found_in(voxels, affine):
+    return register(Scan(np.ascontiguousarray(voxels, np.float32), affine, path=None, format="NIfTI"))
+
+
+def error_of(found, scan):
+    return landmark_error(found.scanner_from_mni, scan.pose.scanner_from_mni)
+
+
+def mni_points(scan):
+    index = np.moveaxis(np.indices(scan.voxels.shape), 0, -1)
+    return apply_affine(np.linalg.inv(scan.pose.scanner_from_mni) @ scan.affine, index)
+
+
+def background(voxels):
+    return np.percentile(voxels[voxels > 0.1 * voxels.max()], 50)
+
+
+@pytest.mark.parametrize("peak", [4, 6])
+def test_hot_glands_do_not_pull_the_fit(scan, peak):
+    points = mni_points(scan)
+    glands = sum(a * np.exp(-0.5 * (((points - c) / RADII) ** 2).sum(axis=-1)) for c, a in GLANDS)
+    found = found_in(scan.voxels + peak * background(scan.voxels) * glands, scan.affine)
+    assert found.accepted
+    assert error_of(found, scan) < 4
+
+
+@pytest.mark.parametrize("outside", [0.0, np.nan])
+def test_a_brain_without_surroundings_is_registered(scan, outside):
+    """Zeros are air to whoever reads them as measured; NaN says that nothing was."""
+    brain = load_atlas().brain.astype(np.float32)
+    mask = resample(brain, np.linalg.inv(scan.pose.scanner_from_mni @ GRID_AFFINE) @ scan.affine, scan.voxels.shape)
+    found = found_in(np.where(mask > 0.5, scan.voxels, outside), scan.affine)
+    assert found.accepted
+    assert error_of(found, scan) < 4
+
+
+def test_a_masked_scan_in_mni_space_is_registered(scan):
+    voxel_from_grid = np.linalg.inv(scan.affine) @ scan.pose.scanner_from_mni @ GRID_AFFINE
+    voxels = resample(scan.voxels, voxel_from_grid, GRID_SHAPE)
+    x, y, z = np.moveaxis(apply_affine(GRID_AFFINE, np.moveaxis(np.indices(GRID_SHAPE), 0, -1)), -1, 0)
+    ellipsoid = (x / 72) ** 2 + ((y + 18) / 92) ** 2 + ((z - 6) / 72) ** 2 < 1
+    found = found_in(np.where(ellipsoid, voxels, 0), GRID_AFFINE)
+    assert found.accepted
+    assert landmark_error(found.scanner_from_mni, np.eye(4)) < 4
+
+
+def test_the_head_is_sought_on_top_of_shoulders():
+    """Neck, shoulders and chest are several times the head's volume."""
+    grid = np.stack(np.meshgrid(*[np.arange(n) * 6.0 for n in (80, 60, 80)], indexing="ij"), axis=-1)
+    head = (((grid - (240, 180, 380)) / (75, 95, 80)) ** 2).sum(axis=-1) < 1
+    body = (((grid - (240, 180, 60)) / (200, 110, 230)) ** 2).sum(axis=-1) < 1
+    middle = center_of_head(SmoothScan((head | body).astype(np.float32), np.diag([6.0, 6, 6, 1])))
+    np.testing.assert_allclose(middle, (240, 180, 380), atol=15)
+
+
+def test_the_start_of_a_long_field_of_view_lies_in_the_head():
+    scans = [simulate_scan(seed, Settings(field="wide")) for seed in (700_103, 700_104)]
+    template = load_template()
+    for scan in scans:
+        smooth = SmoothScan(scan.voxels, scan.affine).smoothed(template.fwhm).smoothed(12.0, every=2)
+        truth = apply_affine(scan.pose.scanner_from_mni, MIDDLE)
+        assert np.linalg.norm(center_of_head(smooth) - truth) < 35
+
+
+def test_the_best_of_all_starts_is_taken(scan, monkeypatch):
+    """The first fit is doubtful, the third sure: the search must not stop at the first that is acceptable."""
+    qualities = iter([0.6, 0.55, 0.9, *[0.1] * 20])
+    monkeypatch.setattr(searching, "quality_of", lambda fit, template: next(qualities))
+    monkeypatch.setattr(searching, "_SAME_PLACE", -1.0)  # every start is finished
+    found = search(scan.voxels, scan.affine, load_template())
+    assert found.quality == 0.9
+
+
+def test_a_sure_fit_needs_no_other_start(scan, monkeypatch):
+    monkeypatch.setattr(searching, "_from_other_starts", lambda *_: pytest.fail("another start was tried"))
+    assert search(scan.voxels, scan.affine, load_template()).quality >= SURE_FROM
+
+
+def test_a_doubtful_fit_is_to_be_checked_by_eye(scan, monkeypatch):
+    monkeypatch.setattr(searching, "quality_of", lambda fit, template: 0.63)
+    found = found_in(scan.voxels, scan.affine)
+    assert found.accepted
+    assert any("doubtful (quality 0.63): check it by eye" in warning for warning in found.warnings)
+
+
+def edge_plane(random, shape):
+    """An image with a bright frame: planes at a face of the volume over noise, a head or nothing."""
+    voxels = random.choice([0.0, 1.0]) * random.random(shape)
+    axis, width = random.integers(3), random.integers(1, 4)
+    place = [slice(None)] * 3
+    place[axis] = slice(0, width) if random.random() < 0.5 else slice(-width, None)
+    voxels[tuple(place)] = 10 ** random.uniform(-2, 4)
+    return voxels
+
+
+def slab(random, shape):
+    voxels = np.zeros(shape)
+    axis, start = random.integers(3), random.integers(0, 15)
+    voxels[(slice(None),) * axis + (slice(start, start + random.integers(1, 12)),)] = 1
+    return voxels
+
+
+def spikes(random, shape):
+    voxels = np.zeros(shape)
+    for _ in range(random.integers(1, 5)):
+        voxels[tuple(random.integers(0, shape))] = 10 ** random.uniform(0, 8)
+    return voxels
+
+
+@pytest.mark.parametrize("kind", [edge_plane, slab, spikes])
+def test_a_fit_never_throws(kind):
+    """Bright planes at an edge ended in LinAlgError once; whatever comes, it is refused."""
+    random = np.random.default_rng(14)
+    for _ in range(4):
+        shape, spacing = random.integers(20, 40, 3), random.uniform(3, 8)
+        voxels = kind(random, shape).astype(np.float32)
+        found = register(Scan(voxels, np.diag([spacing, spacing, spacing, 1.0]), path=None, format="NIfTI"))
+        assert not found.accepted
+        assert found.reason
+        assert np.isfinite(found.scanner_from_mni).all()
+
+
+def test_a_burnt_in_frame_does_not_disturb(scan):
+    """Two outermost planes as bright as the striatum: the head is untouched, so there is an answer."""
+    voxels = scan.voxels.copy()
+    voxels[:2] = voxels.max()
+    found = found_in(voxels, scan.affine)
+    assert found.quality >= ACCEPTED_FROM
+    assert error_of(found, scan) < 4
