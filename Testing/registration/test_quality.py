@@ -1,12 +1,12 @@
 """The quality of a fit: signs, limits, the features it rests on, the reason of a refusal."""
 
-from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from DaTscanAILib.registration.fit_features import LOST_FEATURES, trust
-from DaTscanAILib.registration.parameters import PRIOR_MEAN
+from DaTscanAILib.registration.parameters import PRIOR_MEAN, parameters_from_affine
 from DaTscanAILib.registration.quality import INPUTS, quality_model, quality_of
 from DaTscanAILib.registration.reasons import reason_of
 from DaTscanAILib.registration.smooth_scan import SmoothScan, center_of_head
@@ -45,7 +45,7 @@ def test_a_misfit_never_speaks_for_a_fit():
 def test_the_quality_falls_with_each_misfit(name):
     template = load_template()
     qualities = [quality_of(fit_with(**{name: factor * GOOD[name]}), template) for factor in (1, 2, 4, 8)]
-    assert all(first > second for first, second in zip(qualities, qualities[1:], strict=False))
+    assert all(first > second for first, second in pairwise(qualities))
     assert qualities[0] > 0.9
 
 
@@ -104,9 +104,6 @@ def test_fewer_steps_leave_other_features():
     scan = simulate_scan(700_003, Settings(families=("osem",), pose="moderate", field="camera"))
     template = load_template()
     fitter = TemplateFitter(SmoothScan(scan.voxels, scan.affine).smoothed(template.fwhm), template)
-    truth = replace(scan.pose).scanner_from_mni
-    from DaTscanAILib.registration.parameters import parameters_from_affine
-
-    parameters = parameters_from_affine(truth)
+    parameters = parameters_from_affine(scan.pose.scanner_from_mni)
     moved = parameters + np.array([8.0, 0, 0, *[0.0] * 9])
     assert fitter.held(moved).features["unexplained"] > 1.5 * fitter.held(parameters).features["unexplained"]
