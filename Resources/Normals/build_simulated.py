@@ -24,7 +24,7 @@ def main(folder: Path, workers: int) -> None:
     for place, family in enumerate(FAMILIES):
         scans = folder / family
         scans.mkdir(parents=True, exist_ok=True)
-        settings = Settings(families=(family,), label="normal")
+        settings = Settings(families=(family,), label="normal", pose="moderate", field="camera")
         manifest = simulate_cohort(scans, SCANS, FIRST_SEED + 1000 * place, workers, settings, storage="plain")
         name = f"simulated-{family}"
         database = database_of(usable_normals(manifest, workers), name, simulated=True, several_cameras=True)
