@@ -193,15 +193,14 @@ def test_grades_carry_the_sides_of_the_patient(one_sided, scan):
     assert as_seen.basis == of_mirrored.basis or other_side(as_seen.basis) == of_mirrored.basis
 
 
-def test_relevance_starts_where_the_probability_rests(one_sided, scan):
-    """The map's sum follows the winner: a region's score, or the difference of the logits (Bach 2015)."""
+def test_relevance_sums_to_what_the_probability_rests_on(one_sided, scan):
+    """By how much the winner, a region's score or the logits' difference, is more than the reference's."""
     answer = one_sided.classify(scan)
-    logits, _ = one_sided._read([(1.0, one_sided.model.network_input(scan, one_sided.atlas))])
-    mean = logits.mean(axis=0)
-    start = answer.logit_difference if answer.basis == "overall" else mean[REGION_RULES[answer.basis].output]
-    sign = np.sign(answer.relevance.sum())
-    assert abs(start) > 1e-3
-    assert sign == np.sign(start)
+    pair = [scan, one_sided.model.reference.voxels]
+    of_scan, of_reference = one_sided.answers(pair, basis=answer.basis)[1]
+    assert abs(of_scan - of_reference) > 1e-3
+    error = answer.relevance.sum(dtype=np.float64) - (of_scan - of_reference)
+    assert abs(error) < 0.05 * np.abs(answer.relevance).sum(dtype=np.float64)
 
 
 def test_the_distance_from_the_training_scans_is_mahalanobis():
