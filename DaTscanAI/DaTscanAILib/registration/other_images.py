@@ -79,6 +79,10 @@ CHECKS = (
         lambda c: c.parts["striatum"] < 1.05 and c.parts["thalamus"] < 1.04 and c.parts["white"] < 0.95,
     ),
     Check(
+        "an MRI in which fluid is dark, as in FLAIR: the striata do not stand out from the cortex",
+        lambda c: c.parts["ventricles"] < 0.7 and c.parts["striatum"] < 1.12,
+    ),
+    Check(
         "an MRI, CT or PET map: its edges are sharper than any SPECT shows",
         lambda c: c.edge_width is not None and c.edge_width < 5.2 and c.levels > 100,
     ),
