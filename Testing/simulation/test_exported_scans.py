@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from DaTscanAILib.cli.arguments import UNUSABLE
+from DaTscanAILib.cli.main import main
 from DaTscanAILib.mni.atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
 from DaTscanAILib.mni.geometry import apply_affine, resample, scaling_and_translation, voxel_spacing
 from DaTscanAILib.simulation.anatomy import HELD_OUT, TRAINING_ANATOMIES, load_anatomy
@@ -151,3 +153,11 @@ def test_each_kind_of_storage_does_what_it_says(scan):
     assert max(maxima) > 100
     assert STORAGE_SHARES["plain"] > 0.5
     assert sum(STORAGE_SHARES.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("option", ["--subtype", "--label", "--pose", "--field", "--storage", "--anatomies"])
+def test_names_that_are_not_known_are_refused_with_the_known_ones(option, tmp_path, capsys):
+    assert main(["simulate", "--count", "1", "--output", str(tmp_path), option, "nobody"]) == UNUSABLE
+    told = capsys.readouterr().err
+    assert "'nobody': choose among" in told
+    assert list(tmp_path.iterdir()) == []
