@@ -209,11 +209,11 @@ def test_the_summary_counts_what_is_read_as_labelled():
     assert [fact["seed"] for fact in summary["wrong"]["sens"]] == [0]
     assert [fact["seed"] for fact in summary["wrong"]["spec"]] == [3]
     assert summary["wrong_by_subtype"]["spec"] == {"burst": [0, 1], "normal": [0, 2], "one_putamen": [1, 1]}
-    assert summary["uncertain_at_best_robust_height"]["right"] == 2
+    assert summary["uncertain_at_best_acc_height"]["right"] == 2
     assert summary["wrong_by_family_and_label"]["spec"] == {"papers": {"normal": [0, 2], "reduced": [1, 2]}}
     assert [summary["by_label"]["sens"][label]["right"] for label in ("normal", "reduced")] == [1, 2]
     assert summary["goal_reached"]
-    votes["robust"][0] = 5
+    votes["acc"][0] = 5
     assert not realism.summarize(facts, votes)["goal_reached"]
 
 
@@ -240,6 +240,12 @@ def test_the_command_writes_its_tables(weights, tmp_path, simulated_once, capsys
             answers = [int(row[f"{name}_z{height:+.0f}"]) >= VOTES_NEEDED[name] for row in rows]
             (entry,) = [row for row in summary["table"] if (row["ensemble"], row["height_mm"]) == (name, height)]
             assert entry["right"] == (not answers[0]) + answers[1]
+    with (tmp_path / "realism_by_family.csv").open(newline="") as stream:
+        parts = list(csv.DictReader(stream))
+    for name, best in summary["best"].items():
+        of_ensemble = [row for row in parts if row["ensemble"] == name]
+        assert sum(int(row["right"]) for row in of_ensemble) == best["right"]
+        assert {row["label"] for row in of_ensemble} == {"normal", "reduced"}
     assert len((tmp_path / "realism.csv").read_text().splitlines()) == 1 + len(ENSEMBLES) * len(realism.HEIGHTS)
     told = capsys.readouterr()
     assert "2 simulated scans, true affine" in told.out
