@@ -40,7 +40,6 @@ NAMED = {
     "tissue_labels": "tissue map",
     "region_labels": "map of labels",
     "brain_mask": "a mask",
-    "serotonin": "another tracer",
     "d2": "receptor",
     "amyloid": "gathers in white matter",
 }
