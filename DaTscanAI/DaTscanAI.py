@@ -5,6 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
+import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -18,9 +19,10 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 from DaTscanAILib.base.errors import DaTscanError
+from DaTscanAILib.slicer_adapters.file_reader import DaTscanAIFileReader  # noqa: F401 - Slicer looks for it here
 from DaTscanAILib.slicer_adapters.parameters import DaTscanAIParameterNode
 
-STAGES = ("registration", "quantification", "classification")
+_MOST_PASSES = 3  # of a refresh whose showing changes what is to be shown
 
 
 class DaTscanAI(ScriptedLoadableModule):
@@ -41,59 +43,22 @@ class DaTscanAI(ScriptedLoadableModule):
             "The default networks were trained on simulated scans. DaTscan is a trademark of GE HealthCare, with "
             "whom this project has no tie."
         )
-        slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", onStartupCompleted)
 
 
-def registerSampleData():
-    """Add the bundled samples to the module Sample Data."""
+def onStartupCompleted():
+    """Sample data, application settings, and nothing left of a crash."""
+    from DaTscanAILib.slicer_adapters.application_settings import add_settings_panel
+    from DaTscanAILib.slicer_adapters.leftovers import remove_leftovers
     from DaTscanAILib.slicer_adapters.sample_data import register_samples
 
+    remove_leftovers()
     register_samples(Path(__file__).parent / "Resources" / "Icons")
-
-
-class DaTscanAIFileReader:
-    """Reads a nuclear-medicine reconstruction that is dropped on Slicer, in place of the module DICOM."""
-
-    def __init__(self, parent):
-        self.parent = parent
-
-    def description(self):
-        """As the list of readers shows it."""
-        return _("DaTscan SPECT")
-
-    def fileType(self):
-        """Name of the type, for `slicer.util.loadNodeFromFile`."""
-        return "DaTscanSPECT"
-
-    def extensions(self):
-        """Of DICOM files, which may have none."""
-        return [f"{self.description()} (*.dcm)", f"{self.description()} (*.ima)", f"{self.description()} (*)"]
-
-    def canLoadFileConfidence(self, filePath):
-        """More than the module DICOM has (0.6) for what is a reconstructed SPECT, nothing for other files."""
-        from DaTscanAILib.slicer_adapters.volumes import is_spect
-
-        return 0.9 if is_spect(filePath) else 0.0
-
-    def load(self, properties):
-        """Load into a new volume node; gives whether that went well."""
-        # The reader outlives a reload of the module and of the library, and must know the error that is raised now.
-        from DaTscanAILib.base.errors import DaTscanError
-        from DaTscanAILib.slicer_adapters.volumes import load_scan, show_loaded
-
-        try:
-            node = load_scan(properties["fileName"], properties.get("name"))
-        except DaTscanError as error:
-            self.parent.userMessages().AddMessage(vtk.vtkCommand.ErrorEvent, str(error))
-            return False
-        if properties.get("show", True):
-            show_loaded(node)
-        self.parent.loadedNodes = [node.GetID()]
-        return True
+    add_settings_panel()
 
 
 class DaTscanAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
-    """The panel: its sections are in `slicer_adapters/panels`; here is what ties them together."""
+    """The panel: its sections are in `slicer_adapters/panels`; here is what ties them to the scene."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
@@ -101,26 +66,37 @@ class DaTscanAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = None
         self.parameters = None
         self.panels = []
-        self.isBatchRunning = False
+        self.runs = None
+        self.views = None
         self._guiTag = None
-        self._task = None
-        self._shown = None
+        self._shortcuts = []
+        self._isRefreshing = self._isStale = False
 
     def setup(self):
         """Load the panel and connect it."""
         ScriptedLoadableModuleWidget.setup(self)
         from DaTscanAILib.slicer_adapters.panels.all import PANELS
+        from DaTscanAILib.slicer_adapters.runs import Runs
+        from DaTscanAILib.slicer_adapters.view_keeper import ViewKeeper
 
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/DaTscanAI.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = DaTscanAILogic()
+        self.runs, self.views = Runs(self), ViewKeeper(self)
         self.panels = [panel(self) for panel in PANELS]
         self.ui.analyzeButton.connect("clicked()", self.onAnalyzeButton)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        for keys in ("Ctrl+Return", "Ctrl+Enter"):  # of the letters and of the numbers
+            shortcut = qt.QShortcut(qt.QKeySequence(keys), uiWidget)
+            shortcut.connect("activated()", self.onAnalyzeKeys)
+            self._shortcuts.append(shortcut)
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
+        self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
         self.initializeParameterNode()
 
     def onReload(self):
@@ -131,8 +107,9 @@ class DaTscanAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self):
         """Slicer closes, or the module is reloaded."""
-        self.cancel()
+        self.runs.abandon()
         self.setParameterNode(None)
+        self.views.forget()
         self.removeObservers()
 
     def enter(self):
@@ -145,7 +122,9 @@ class DaTscanAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneStartClose(self, _caller=None, _event=None):
         """The nodes are about to go."""
-        self.cancel()
+        self.runs.abandon()
+        self.runs.forget()
+        self.views.forget()
         self.setParameterNode(None)
 
     def onSceneEndClose(self, _caller=None, _event=None):
@@ -154,15 +133,40 @@ class DaTscanAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.initializeParameterNode()
 
     def onSceneEndImport(self, _caller=None, _event=None):
-        """A saved scene brings its scans, results and settings."""
+        """A saved scene brings its scans, results, settings and views."""
+        self.views.forget()
         if self.parent.isEntered:
-            self.setParameterNode(self.logic.getParameterNode())
+            self.initializeParameterNode()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAdded(self, _caller, _event, node):
+        """Whatever loads a scan while the module is open, the scan is selected; volumes without voxels are none."""
+        isVolume = node.GetClassName() == "vtkMRMLScalarVolumeNode"
+        if self.parameters is None or not isVolume or slicer.mrmlScene.IsImporting():
+            return
+        if node.GetImageData() is not None:
+            self.parameters.inputVolume = node
+        self.refresh()  # the selector has to know which volumes are no scans
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeRemoved(self, _caller, _event, node):
+        """What belonged to a scan goes with it."""
+        from DaTscanAILib.slicer_adapters.case import remove_orphans
+
+        scene = slicer.mrmlScene
+        if node.GetClassName() != "vtkMRMLScalarVolumeNode" or scene.IsClosing() or scene.IsImporting():
+            return
+        remove_orphans()
+        self.refresh()
 
     def initializeParameterNode(self):
         """Observe the scene's parameter node; select a scan if there is one and none is selected."""
-        self.setParameterNode(self.logic.getParameterNode())
-        if self.parameters.inputVolume is None:
-            self.parameters.inputVolume = self.logic.firstScan()
+        from DaTscanAILib.slicer_adapters.session import first_scan, is_scan
+
+        parameters = self.logic.getParameterNode()
+        if not is_scan(parameters.inputVolume):
+            parameters.inputVolume = first_scan()
+        self.setParameterNode(parameters)
 
     def setParameterNode(self, parameters):
         """Bind the panel to a parameter node, or to none."""
@@ -170,210 +174,113 @@ class DaTscanAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.parameters.disconnectGui(self._guiTag)
             self.removeObserver(self.parameters, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
         self.parameters = parameters
-        if parameters is not None:
-            self._guiTag = parameters.connectGui(self.ui)
-            self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
-            self._shown = self._viewState()
-            self.refresh()
+        if parameters is None:
+            self.views.observe(None)
+            return
+        for panel in self.panels:
+            panel.bind()
+        self._guiTag = parameters.connectGui(self.ui)
+        self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
+        self.refresh()
+
+    @property
+    def session(self):
+        """The scans of the scene under what the panel chooses."""
+        from DaTscanAILib.slicer_adapters.session import Session
+
+        return Session(self.parameters)
 
     def onParametersModified(self, _caller=None, _event=None):
         """Show what has changed: another scan in the panel, other settings in the views."""
-        if self.parameters is None or slicer.mrmlScene.IsImporting():
-            return
-        state, before = self._viewState(), self._shown
-        self._shown = state
-        if state != before:
-            with self.errorsSaid(_("The case could not be shown.")):
-                self.showCase(keepPosition=state[0] == before[0])
         self.refresh()
 
-    def _viewState(self):
-        """What the views depend on, beside the results."""
-        volume = self.parameters.inputVolume
-        settings = self.logic.displaySettings(self.parameters)
-        return (volume and volume.GetID(), self.parameters.showRegions, settings)
+    def onInputModified(self, _caller=None, _event=None):
+        """Voxels, header or a transform of the selected scan have changed: its results may be outdated now."""
+        self.refresh()
 
     def refresh(self):
-        """Show the state of the selected scan in all sections."""
-        if self.parameters is None:
+        """Show what is known of the selected scan, and whether it still holds, in all sections and in the views."""
+        if self.parameters is None or slicer.mrmlScene.IsImporting():
             return
-        result = self.logic.result(self.parameters.inputVolume)
+        self._isStale = True
+        if self._isRefreshing:  # what is shown has changed what is to be shown
+            return
+        self._isRefreshing = True
+        try:
+            for _pass in range(_MOST_PASSES):
+                if self._isStale:
+                    self._isStale = False
+                    self._refreshOnce(self.parameters.inputVolume)
+        finally:
+            self._isRefreshing = False
+
+    def _refreshOnce(self, volume):
+        self.views.observe(volume)
+        result, state = self.session.known(volume)
         for panel in self.panels:
-            panel.update(result)
-            panel.enable(self._task is None)
-        if self._task is None:
-            hasScan = self.parameters.inputVolume is not None
-            self.ui.analyzeButton.text = _("Analyze")
-            self.ui.analyzeButton.enabled = hasScan
-            self.ui.analyzeButton.toolTip = _("Run the whole chain") if hasScan else _("Select or load a scan.")
+            panel.update(result, state)
+            panel.enable(self.runs.isIdle)
+        if self.runs.isIdle:
+            self._showAnalyzeButton(volume)
+        with self.errorsSaid(_("The scan could not be shown.")):
+            self.views.update(volume, state)
+        self.updateStatus()
 
-    def showCase(self, keepPosition=False):
-        """Show the selected case in the views."""
-        self.logic.show(self.parameters.inputVolume, keepPosition=keepPosition)
+    def _showAnalyzeButton(self, volume):
+        self.ui.analyzeButton.text = _("Analyze")
+        self.ui.analyzeButton.enabled = volume is not None
+        self.ui.analyzeButton.toolTip = (
+            _("Select or load a scan.")
+            if volume is None
+            else _("Register, measure, classify and explain (Ctrl+Enter).")
+        )
 
-    def say(self, text):
-        """Show a sentence below the button, and keep it in the log."""
-        self.ui.statusLabel.text = text
-        if text:
-            self.ui.logText.appendPlainText(text)
+    def updateStatus(self):
+        """One sentence below the button, on the task that runs or else on the selected scan."""
+        from DaTscanAILib.slicer_adapters.status import status_sentence
+
+        if self.runs.sentence:
+            self.ui.statusLabel.text = self.runs.sentence
+        elif self.parameters is not None:
+            volume = self.parameters.inputVolume
+            name = volume.GetName() if volume else None
+            self.ui.statusLabel.text = status_sentence(name, *self.session.known(volume), self.runs.message(volume))
+
+    def say(self, sentence):
+        """Say something of the selected scan, until it changes."""
+        self.runs.note(self.parameters.inputVolume if self.parameters else None, sentence)
+        self.updateStatus()
+
+    def log(self, line):
+        """Keep a line in the log."""
+        self.ui.logText.appendPlainText(line)
 
     @contextlib.contextmanager
-    def errorsSaid(self, title):
+    def errorsSaid(self, title, say=None):
         """Bad input is said in the panel; anything else is a defect and gets Slicer's message box."""
+        say = say or self.say
         try:
             yield
         except DaTscanError as error:
-            self.say(str(error))
+            say(str(error))
         except OSError as error:
-            self.say(f"{title} {error.strerror or error}")
+            say(f"{title} {error.strerror or error}")
         except Exception as error:
             logging.exception("DaTscanAI")
-            self.say(f"{title} {error}")
+            say(f"{title} {error}")
             slicer.util.errorDisplay(f"{title}\n\n{error}")
 
     def onAnalyzeButton(self):
         """Run the whole chain, or cancel."""
-        if self._task is not None:
-            self.cancel()
+        if self.runs.isIdle:
+            self.runs.startScan("classification", keep="manual")
         else:
-            self.run("classification", keep="manual")
+            self.runs.cancel()
 
-    def run(self, lastStage, keep):
-        """Analyze the selected scan up to a stage.
-
-        Args:
-            keep: "registration" (if there is one), "manual" (only if it was made by hand) or "nothing".
-        """
-        from DaTscanAILib.slicer_adapters.installation import ensure_torch
-
-        volume = self.parameters.inputVolume
-        with self.errorsSaid(_("The analysis could not be started.")):
-            if lastStage == STAGES[-1] and not ensure_torch():
-                return
-            self._begin(_("Analyzing {name}").format(name=volume.GetName()), self.ui.analyzeButton, len(STAGES))
-            self._task = self.logic.process(
-                volume,
-                lastStage=lastStage,
-                model=self.parameters.model or None,
-                device=self.parameters.device.value,
-                method=self.logic.methodOfParameters(),
-                registrationTransform=self.logic.registrationToKeep(volume, keep),
-                waitForCompletion=False,
-                progress=self.onProgress,
-                finished=self.onScanFinished,
-            )
-        self._endUnlessRunning()
-
-    def runBatch(self):
-        """Analyze many scans, or cancel."""
-        if self._task is not None:
-            self.cancel()
-            return
-        from DaTscanAILib.slicer_adapters.installation import ensure_torch
-
-        with self.errorsSaid(_("The batch could not be started.")):
-            if not ensure_torch():
-                return
-            self.isBatchRunning = True
-            self._begin(_("Looking for scans"), self.ui.runBatchButton, 0)
-            self._task = self.logic.processBatch(
-                [self.parameters.batchInput],
-                self.parameters.batchOutput,
-                model=self.parameters.model or None,
-                device=self.parameters.device.value,
-                resume=self.parameters.batchResume,
-                report=self.parameters.batchReport,
-                waitForCompletion=False,
-                progress=self.onProgress,
-                finished=self.onBatchFinished,
-            )
-        self._endUnlessRunning()
-
-    def _begin(self, sentence, button, steps):
-        """Progress bar on, the button becomes Cancel, everything else is disabled."""
-        self._task = _STARTING
-        self.say(sentence)
-        self.ui.progressBar.maximum = steps
-        self.ui.progressBar.value = 0
-        self.ui.progressBar.visible = True
-        self.ui.analyzeButton.enabled = False
-        for panel in self.panels:
-            panel.enable(False)
-        button.text = _("Cancel")
-        button.toolTip = _("Stop now")
-        button.enabled = True
-
-    def _endUnlessRunning(self):
-        """Back to the idle panel if a task could not be started or has ended already."""
-        if self._task is None or self._task is _STARTING or self._task.isDone:
-            self._end()
-
-    def _end(self):
-        self._task, self.isBatchRunning = None, False
-        self.ui.progressBar.visible = False
-        self.ui.runBatchButton.text = _("Analyze all")
-        self.ui.runBatchButton.toolTip = _("Choose a folder or manifest and a folder for the results.")
-        self.refresh()
-
-    def cancel(self):
-        """Stop the running task, if there is one."""
-        if self._task not in (None, _STARTING):
-            self._task.cancel()
-            self.say(_("Cancelling..."))
-
-    def onProgress(self, event):
-        """One event of the running task: a stage that begins or a case that has ended."""
-        bar = self.ui.progressBar
-        if "stage" in event:
-            bar.value = STAGES.index(event["stage"])
-            self.say(_stageInWords(event["stage"]))
-            return
-        bar.maximum, bar.value = event["total"], event["done"]
-        if event["case"] is not None:
-            self.say("[{done}/{total}] {case}: {answer}".format(**event))
-
-    def onScanFinished(self, outcome):
-        """The task has ended: say how, and show the case."""
-        self._end()
-        self._report(outcome)
-        if outcome.answer is not None and self.parameters is not None:
-            self.say(outcome.answer.error or _("Done. {label}").format(label=self.ui.answerLabel.text))
-
-    def onBatchFinished(self, outcome):
-        """The batch has ended: say how."""
-        self._end()
-        self._report(outcome)
-        if outcome.answer is not None:
-            failed = sum(bool(row["error"]) for row in outcome.answer)
-            self.say(_("{count} scans, {failed} failed.").format(count=len(outcome.answer), failed=failed))
-
-    def _report(self, outcome):
-        for line in outcome.log:
-            self.ui.logText.appendPlainText(line)
-        if outcome.cancelled:
-            self.say(_("Cancelled."))
-        elif outcome.error:
-            self.say(outcome.error)
-
-
-class _Starting:
-    """Stands for a task that has not started yet."""
-
-    isDone = True
-
-    def cancel(self):
-        """Nothing to stop."""
-
-
-_STARTING = _Starting()
-
-
-def _stageInWords(stage):
-    return {
-        "registration": _("Registering to the FP-CIT template"),
-        "quantification": _("Measuring the specific binding ratios"),
-        "classification": _("Classifying and explaining"),
-    }[stage]
+    def onAnalyzeKeys(self):
+        """As the button, which may be disabled; the keys never cancel."""
+        if self.runs.isIdle and self.ui.analyzeButton.enabled:
+            self.onAnalyzeButton()
 
 
 class DaTscanAILogic(ScriptedLoadableModuleLogic):
@@ -389,6 +296,13 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
     def getParameterNode(self):
         """The scene's parameters, typed."""
         return DaTscanAIParameterNode(ScriptedLoadableModuleLogic.getParameterNode(self))
+
+    @property
+    def session(self):
+        """The scans of the scene under what the parameter node chooses."""
+        from DaTscanAILib.slicer_adapters.session import Session
+
+        return Session(self.getParameterNode())
 
     def loadScan(self, path, name=None):
         """Load a file or a DICOM folder with the geometry that nuclear medicine needs; gives the volume node.
@@ -408,13 +322,9 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
 
     def flip(self, inputVolume, axis):
         """Correct a header: exchange "S" head and foot, "R" left and right or "A" front and back."""
-        from DaTscanAILib.slicer_adapters.case import TRANSFORM, Case
         from DaTscanAILib.slicer_adapters.volumes import flip
 
         flip(inputVolume, axis)
-        case = Case.of(inputVolume)
-        if case and case.get(TRANSFORM):  # it was for the other orientation
-            slicer.mrmlScene.RemoveNode(case.get(TRANSFORM))
 
     def process(
         self,
@@ -454,7 +364,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         if inputVolume is None:
             raise DaTscanError("No volume was given: select or load a scan.")
         options = {"last_stage": lastStage, "model": model, "device": device, "method": method}
-        show = (lambda: self.show(inputVolume)) if showResult else None
+        show = (lambda: self.session.select(inputVolume, model, method)) if showResult else None
         return run_scan(inputVolume, registrationTransform, options, show, waitForCompletion, progress, finished)
 
     def processBatch(
@@ -493,98 +403,44 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         return run_batch(inputs, outputFolder, options, showResult, waitForCompletion, progress, finished)
 
     def result(self, inputVolume):
-        """What is known of a volume, the content of `result.json`; None before the first analysis."""
+        """What is known of a volume, the content of `result.json`; None before the first analysis.
+
+        Where voxels, header or transform have changed since, `outdated` says by stage why its part no longer holds.
+        """
         from DaTscanAILib.slicer_adapters.case import Case
+        from DaTscanAILib.slicer_adapters.inputs import state_for
+        from DaTscanAILib.slicer_adapters.words import outdated_sentence
 
         case = Case.of(inputVolume)
-        return case.result if case else None
+        if case is None or case.result is None:
+            return None
+        stages = state_for(inputVolume).stages.items()
+        outdated = {stage: outdated_sentence(known.reason) for stage, known in stages if known.is_outdated}
+        return {**case.result, **({"outdated": outdated} if outdated else {})}
 
     def show(self, inputVolume, keepPosition=False):
-        """Show an analyzed volume in the four views as the parameter node says."""
-        from DaTscanAILib.slicer_adapters.case import Case
-        from DaTscanAILib.slicer_adapters.display import hide_other_cases, show_in_four_views
-
-        hide_other_cases(inputVolume)
-        case = Case.of(inputVolume)
-        if case is not None and case.result is not None:
-            show_in_four_views(case, self.displaySettings(), keepPosition)
-            self.showRegions(inputVolume, self.getParameterNode().showRegions)
-
-    def displaySettings(self, parameters=None):
-        """How the parameter node wants cases to be shown."""
-        from DaTscanAILib.slicer_adapters.settings import Settings
-
-        parameters = parameters or self.getParameterNode()
-        return Settings(
-            content=parameters.content.value,
-            threshold=parameters.threshold,
-            opacity=parameters.opacity,
-            signs=parameters.signs.value,
-            in_slices=parameters.showInSlices,
-            in_3d=parameters.showIn3D,
-        )
-
-    def methodOfParameters(self):
-        """The SBR method that the parameter node asks for."""
-        from DaTscanAILib.quantification.other_method import Method
-
-        parameters = self.getParameterNode()
-        nuclei = ("caudate", "putamen", "striatum")
-        return Method(
-            {nucleus: getattr(parameters, f"{nucleus}Volume") for nucleus in nuclei}, parameters.referencePercentile
-        )
-
-    def registrationToKeep(self, inputVolume, keep):
-        """The case's transform node if it is to be used again.
-
-        Args:
-            keep: "registration", "manual" (only if it was made by hand) or "nothing".
-        """
-        from DaTscanAILib.slicer_adapters.case import TRANSFORM, Case, is_by_hand
-
-        case = Case.of(inputVolume)
-        transform = case.get(TRANSFORM) if case else None
-        if transform is None or keep == "nothing":
-            return None
-        return transform if keep == "registration" or is_by_hand(transform) else None
+        """Show a volume in the four views: what is known of it and still holds, as the parameter node says."""
+        self.session.show(inputVolume, keepPosition)
 
     def compare(self, inputVolume, way="fused"):
         """Show a registered volume with the FP-CIT template: "fused", "checkerboard" or "side_by_side"."""
-        from DaTscanAILib.slicer_adapters.case import TRANSFORM, Case
-        from DaTscanAILib.slicer_adapters.comparison import compare
-
-        case = Case.of(inputVolume)
-        if case is None or case.get(TRANSFORM) is None:
-            raise DaTscanError("The scan is not registered yet: press Register first.")
-        compare(case, way)
+        self.session.compare(inputVolume, way)
 
     def showRegions(self, inputVolume, visible=True):
         """Show or hide the regions of an analyzed volume and their hottest voxels."""
-        from DaTscanAILib.slicer_adapters.case import Case
-        from DaTscanAILib.slicer_adapters.regions import show_regions
-
-        case = Case.of(inputVolume)
-        if case is not None:
-            show_regions(case, visible, self.methodOfParameters().hottest_volume_ml)
+        self.session.show_regions(inputVolume, visible)
 
     def saveReport(self, inputVolume, path):
         """Write the one-page PDF report of an analyzed volume.
 
         Raises:
-            DaTscanError: it has not been measured yet.
+            DaTscanError: it has not been measured yet, or its result is of other inputs.
         """
         from DaTscanAILib.slicer_adapters.case import Case
+        from DaTscanAILib.slicer_adapters.inputs import state_for
         from DaTscanAILib.slicer_adapters.reports import save_report
 
-        save_report(Case.of(inputVolume), path)
-
-    def firstScan(self):
-        """The first volume of the scene that is not one of this module's own; None without any."""
-        from DaTscanAILib.slicer_adapters.case import is_derived
-
-        volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-        scans = (volume for volume in volumes if volume.GetClassName() == "vtkMRMLScalarVolumeNode")  # no label maps
-        return next((scan for scan in scans if not is_derived(scan)), None)
+        save_report(Case.of(inputVolume), state_for(inputVolume), path)
 
 
 class DaTscanAITest(ScriptedLoadableModuleTest):

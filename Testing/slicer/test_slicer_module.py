@@ -123,15 +123,16 @@ def test_registration_alone_leaves_no_scan_and_no_numbers(logic):
 
 def test_a_transform_moved_by_hand_is_used_and_said(slicer, logic):
     from DaTscanAILib.slicer_adapters.case import TRANSFORM, Case
+    from DaTscanAILib.slicer_adapters.session import registration_to_keep
 
     volume = logic.loadSample("reduced")
     automatic = logic.process(volume, lastStage="quantification", showResult=False)
     transform = Case.of(volume).get(TRANSFORM)
-    assert logic.registrationToKeep(volume, "manual") is None
+    assert registration_to_keep(volume, "manual") is None
     matrix = slicer.util.arrayFromTransformMatrix(transform)
     matrix[2, 3] += 6
     slicer.util.updateTransformMatrixFromArray(transform, matrix)
-    assert logic.registrationToKeep(volume, "manual") is transform
+    assert registration_to_keep(volume, "manual") is transform
     by_hand = logic.process(volume, lastStage="quantification", registrationTransform=transform, showResult=False)
     assert by_hand["registration"]["manual"] is True
     assert by_hand["quantification"]["sbr"] != automatic["quantification"]["sbr"]
@@ -140,9 +141,11 @@ def test_a_transform_moved_by_hand_is_used_and_said(slicer, logic):
 
 
 def test_an_unmoved_transform_stays_the_automatic_registration(logic):
+    from DaTscanAILib.slicer_adapters.session import registration_to_keep
+
     volume = logic.loadSample("reduced")
     first = logic.process(volume, lastStage="registration", showResult=False)
-    transform = logic.registrationToKeep(volume, "registration")
+    transform = registration_to_keep(volume, "registration")
     second = logic.process(volume, lastStage="registration", registrationTransform=transform, showResult=False)
     assert second["registration"] == first["registration"]
 
@@ -168,7 +171,7 @@ def test_the_method_changes_the_numbers_and_is_said(logic):
     volume = logic.loadSample("normal")
     usual = logic.process(volume, lastStage="quantification", showResult=False)
     logic.getParameterNode().putamenVolume = 5.0
-    other = logic.process(volume, lastStage="quantification", method=logic.methodOfParameters(), showResult=False)
+    other = logic.process(volume, lastStage="quantification", method=logic.session.method(), showResult=False)
     sbr = "putamen_left"
     assert other["quantification"]["sbr"][sbr] > usual["quantification"]["sbr"][sbr]
     caudate = usual["quantification"]["sbr"]["caudate_left"]
@@ -263,13 +266,21 @@ def test_a_flip_reflects_the_header_about_the_middle_and_back(slicer, logic, axi
     assert not any("corrected by hand" in warning for warning in scan_of(volume).warnings)
 
 
-def test_a_flip_discards_the_registration_for_the_other_orientation(logic):
-    from DaTscanAILib.slicer_adapters.case import TRANSFORM, Case
+def test_a_registration_is_not_used_for_the_other_orientation(logic):
+    """It comes back with the header."""
+    from DaTscanAILib.slicer_adapters.session import is_registered, registration_to_keep
 
     volume = logic.loadSample("reduced")
     logic.process(volume, lastStage="registration", showResult=False)
+    kept = registration_to_keep(volume, "registration")
+    assert kept is not None
     logic.flip(volume, "S")
-    assert Case.of(volume).get(TRANSFORM) is None
+    assert not is_registered(volume)
+    assert registration_to_keep(volume, "registration") is None
+    with pytest.raises(DaTscanError, match="has changed since: press Register"):
+        logic.compare(volume)
+    logic.flip(volume, "S")
+    assert registration_to_keep(volume, "registration") is kept
 
 
 def test_left_and_right_flipped_in_the_header_are_flipped_in_the_numbers(logic):
@@ -299,18 +310,18 @@ def test_parameters_and_case_come_back_with_a_saved_scene(slicer, logic, tmp_pat
     logic.show(volume)
     case = Case.of(volume)
     kept = {role: voxels_of(case.get(role)).copy() for role in (SCAN, RELEVANCE, RENDERING)}
-    settings, result = logic.displaySettings(), case.result
+    settings, result = logic.session.settings(), case.result
     save_scene(slicer, tmp_path)
     load_scene(slicer, tmp_path)
     loaded = logic.getParameterNode()
     assert loaded.inputVolume.GetName() == "patient 7"
     assert (loaded.model, loaded.device, loaded.batchOutput) == ("compact-ensemble", Device.CPU, str(tmp_path))
-    assert logic.displaySettings() == settings
+    assert logic.session.settings() == settings
     case = Case.of(loaded.inputVolume)
     assert case.result == result
     for role, voxels in kept.items():
         assert (voxels_of(case.get(role)) == voxels).all(), role
-    assert case.get(TABLE).GetCellText(1, 2) == "1.02"
+    assert case.get(TABLE).GetCellText(1, 1) == "2.13"
     assert case.get(TRANSFORM).GetAttribute("DaTscanAI.AutomaticRegistration")
     rendering = case.get(RENDERING)
     assert rendering.GetVoxelVectorType() == slicer.vtkMRMLVolumeNode.VoxelVectorTypeColorRGBA
@@ -365,13 +376,14 @@ def test_parameters_outside_their_range_are_refused(logic):
 
 def test_the_first_scan_is_none_of_the_modules_own(slicer, logic):
     from DaTscanAILib.slicer_adapters.running import put_analysis
+    from DaTscanAILib.slicer_adapters.session import first_scan
 
-    assert logic.firstScan() is None
+    assert first_scan() is None
     volume = add_input(slicer)
     put_analysis(volume, synthetic_analysis())
     logic.show(volume)
     slicer.mrmlScene.RemoveNode(volume)
-    assert logic.firstScan() is None
+    assert first_scan() is None
 
 
 # ---- comparison, report, table
@@ -456,7 +468,70 @@ def test_a_batch_of_files_and_nodes_gives_rows_and_files(slicer, logic, model, t
     assert (out / "results.csv").read_text().count("\n") == 4
     table = slicer.util.getFirstNodeByClassByName("vtkMRMLTableNode", "DaTscan AI results")
     assert table.GetNumberOfRows() == 3
-    assert table.GetCellText(1, 0) == "good"
+    assert [table.GetColumnName(column) for column in range(7)] == [
+        "Case",
+        "Answer",
+        "Probability",
+        "Lower putamen",
+        "z",
+        "Quality",
+        "Error",
+    ]
+    cells = [[table.GetCellText(row, column) for column in range(7)] for row in range(3)]
+    assert [row[0] for row in cells] == ["broken", "good", "DaTscanNormal"]
+    assert cells[0][1] == "FAILED"  # point 14: failed rows are seen, with their reason
+    assert cells[0][6] == rows[0]["error"]
+    sbr = read_result(out / "good")["quantification"]["sbr"]["putamen_right"]
+    assert cells[1][3] == f"{sbr:.3g}"
+    assert all(len(re.sub(r"e.*|[-.]|^0\\.0*", "", cell)) <= 4 for cell in cells[1][2:6])
+
+
+def test_a_double_click_on_a_row_opens_its_case(slicer, logic, model, tmp_path):
+    """Point 14: with the result that the batch has written, nothing is computed again."""
+    from DaTscanAILib.slicer_adapters.batch_table import open_row
+    from DaTscanAILib.slicer_adapters.case import RELEVANCE, Case
+
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "good.dcm").write_bytes(SAMPLE.read_bytes())
+    (tmp_path / "scans" / "broken.nii.gz").write_bytes(b"this is no scan")
+    out = tmp_path / "out"
+    logic.processBatch(tmp_path / "scans", out, model=model, report=False)
+    table = slicer.util.getFirstNodeByClassByName("vtkMRMLTableNode", "DaTscan AI results")
+    volume = open_row(table, 1)
+    assert volume.GetName() == "good"
+    assert logic.getParameterNode().inputVolume is volume
+    result, written = logic.result(volume), read_result(out / "good")
+    assert {key: result[key] for key in written} == written
+    assert "outdated" not in result
+    assert Case.of(volume).get(RELEVANCE) is not None
+    assert open_row(table, 1) is volume
+    with pytest.raises(DaTscanError, match="broken"):
+        open_row(table, 0)
+
+
+def test_the_table_of_a_batch_stands_below_empty_views(slicer, logic, model, tmp_path, monkeypatch):
+    """Point 14: what the views showed belongs to no row; the double click is connected once."""
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    volume = add_input(slicer)
+    put_analysis(volume, synthetic_analysis())
+    composite = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    logic.session.select(volume, None, None)
+    assert composite.GetBackgroundVolumeID()
+    layouts, connected, properties = [], [], {}
+    view = SimpleNamespace(
+        property=properties.get, setProperty=properties.__setitem__, connect=lambda *slot: connected.append(slot)
+    )
+    manager = SimpleNamespace(
+        layout=3, setLayout=layouts.append, tableWidget=lambda _index: SimpleNamespace(tableView=lambda: view)
+    )
+    monkeypatch.setattr(slicer.app, "layoutManager", lambda: manager)
+    for _ in range(2):
+        logic.processBatch(SAMPLE, tmp_path / "out", model=model, report=False)
+    assert set(layouts) == {slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpTableView}
+    assert composite.GetBackgroundVolumeID() is None
+    assert logic.getParameterNode().inputVolume is None
+    assert [signal for signal, _slot in connected] == ["doubleClicked(QModelIndex)"]
 
 
 def test_the_same_scan_as_file_and_as_node_gives_the_same_row(logic, model, tmp_path):

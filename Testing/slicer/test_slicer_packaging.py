@@ -84,16 +84,83 @@ def test_the_extension_description_equals_the_cmake_metadata(extension):
 
 
 def test_the_catalogue_entry_fits_the_cmake_metadata(extension):
-    content = (ROOT / "DaTscanAI.json").read_bytes()
-    entry = json.loads(content)
-    assert b"\r" not in content
+    entry = json.loads((ROOT / "DaTscanAI.json").read_bytes())
     assert entry["category"] == extension["CATEGORY"] == "Nuclear Medicine"
     assert entry["scm_url"] == f"{extension['HOMEPAGE']}.git"
     assert entry["build_dependencies"] == extension["DEPENDS"].split()
     assert entry["dicom_support_rule"] == extension["DICOM_SUPPORT_RULE"]
     assert entry["tier"] == int(extension["TIER"])
-    allowed = "$schema category scm_url scm_revision scm_type build_dependencies dicom_support_rule "
-    assert set(entry) <= {*(allowed + "build_subdirectory enabled tier").split()}
+
+
+# The rules of ExtensionsIndex' schema, slicer-extension-catalog-entry-schema-v1.0.2: types, and which are required.
+SCHEMA = {
+    "$schema": str,
+    "category": str,
+    "scm_url": str,
+    "scm_revision": str,
+    "scm_type": ("git", "local"),
+    "build_dependencies": list,
+    "dicom_support_rule": str,
+    "build_subdirectory": str,
+    "enabled": bool,
+    "tier": range(1, 6),
+}
+REQUIRED = {"$schema", "category", "scm_url"}
+
+
+def schema_errors(entry):
+    """Sentences on what an entry does against `SCHEMA`."""
+    errors = [f"{name} is missing" for name in REQUIRED - set(entry)]
+    for name, value in entry.items():
+        rule = SCHEMA.get(name)
+        if rule is None:
+            errors.append(f"{name} is no property")
+        elif isinstance(rule, type):
+            fits = isinstance(value, rule) and (rule is not list or all(isinstance(part, str) for part in value))
+            errors += [] if fits else [f"{name} is of another type"]
+        elif value not in rule or isinstance(value, bool):
+            errors.append(f"{name} is none of the values that are allowed")
+    return errors
+
+
+def test_the_catalogue_entry_keeps_the_rules_of_the_index_schema():
+    content = (ROOT / "DaTscanAI.json").read_bytes()
+    entry = json.loads(content)
+    assert b"\r" not in content
+    assert schema_errors(entry) == []
+    assert re.search(r"schema-v1\.0\.2\.json#?$", entry["$schema"])
+    assert schema_errors({**entry, "tier": 6, "scm_revision": 3}) == [
+        "scm_revision is of another type",
+        "tier is none of the values that are allowed",
+    ]
+    assert schema_errors({"category": "x", "homepage": "y"})[-1] == "homepage is no property"
+
+
+def test_what_the_reviewers_of_the_index_ask_for_is_there(extension):
+    """Their list for the tiers 1 and 3, as far as a repository can show it."""
+    readme, license_text = (ROOT / "README.md").read_text(), (ROOT / "LICENSE.txt").read_text()
+    assert not (ROOT / "DaTscanAI.json").stem.startswith("Slicer")
+    assert extension["HOMEPAGE"].rsplit("/", 1)[1] == "SlicerDaTscanAI"
+    assert (
+        len(re.findall(r"[.!?](?:\s|$)", extension["DESCRIPTION"])) <= 3
+    )  # one or two sentences, and "Research use"
+    assert "Apache License" in license_text
+    assert "Apache" in readme
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", readme)
+    assert pictures
+    assert all((ROOT / picture).is_file() for picture in pictures)
+    assert re.search(r"module of 3D Slicer", readme)  # each module in a sentence
+    assert re.search(r"^## In Slicer", readme, re.MULTILINE)
+    assert "*Sample:" in readme or "*Load sample*" in readme  # where the tutorial's data come from
+    assert (ROOT / "CITATION.cff").is_file()
+
+
+def test_the_repository_is_small_enough_for_the_index():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    assert sum(path.stat().st_size for path in files if path.is_file()) < 100 * 2**20
 
 
 def test_the_catalogues_own_checks_find_name_icon_and_screenshots():
@@ -287,7 +354,7 @@ def test_scene_connections_name_widgets_that_take_a_scene():
     tree = ElementTree.parse(UI)
     kinds = {name: kind for name, kind, _ in widgets_of_ui()}
     receivers = {node.text for node in tree.iter("receiver")}
-    scene_widgets = {name for name, kind in kinds.items() if kind in ("qMRMLNodeComboBox", "qMRMLTransformSliders")}
+    scene_widgets = {name for name, kind in kinds.items() if kind == "qMRMLNodeComboBox"}
     assert receivers == scene_widgets
     custom = {node.text for node in tree.findall("customwidgets/customwidget/class")}
     assert {kind for kind in kinds.values() if kind.startswith(("ctk", "qMRML"))} == custom

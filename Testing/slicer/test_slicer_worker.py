@@ -6,7 +6,9 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 from slicer_cases import tiny_model
 
 from DaTscanAILib.analysis import measure
@@ -14,6 +16,7 @@ from DaTscanAILib.base.resources import resource_path
 from DaTscanAILib.batch.run import Options
 from DaTscanAILib.reading.scan import read_scan
 from DaTscanAILib.slicer_adapters import worker
+from DaTscanAILib.slicer_adapters.leftovers import new_folder, process_is_alive, remove_leftovers
 from DaTscanAILib.slicer_adapters.work import BatchRequest, ScanRequest, unused_name
 
 LIBRARY = Path(__file__).resolve().parents[2] / "DaTscanAI"
@@ -114,3 +117,84 @@ def test_threads_are_set_in_the_process_alone_and_before_numpy_is_loaded(tmp_pat
 def test_case_names_are_safe_and_unused():
     assert unused_name("5: DaT/SPECT", []) == "5_DaT_SPECT"
     assert unused_name("scan", [{"case": "Scan"}, {"case": "scan_2"}]) == "scan_3"
+
+
+# ---- nothing stays behind
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The temporary folder, empty."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    return tmp_path / "temporary"
+
+
+def ended_process():
+    """Identifier of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_the_request_is_gone_as_soon_as_it_is_read(tmp_path):
+    """It holds the scan's voxels."""
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    (scans / "scan.dcm").write_bytes(SAMPLE.read_bytes())
+    request = BatchRequest((str(scans),), Options(tmp_path / "out", report=False))
+    process = start(tmp_path / "task", request)
+    for line in process.stdout:
+        if events_of([line]):
+            break
+    assert not (tmp_path / "task" / worker.REQUEST).exists()
+    (tmp_path / "task" / worker.STOP).touch()
+    process.communicate(timeout=200)
+
+
+def test_the_process_removes_the_folder_when_slicer_has_died(temporary):
+    """Slicer is played by a process that has ended; the request would take long."""
+    folder = new_folder()
+    (folder / "owner").write_text(str(ended_process()))
+    request = BatchRequest((str(folder),), Options(folder / "out"))
+    (folder / worker.REQUEST).write_bytes(pickle.dumps(request))
+    command = [sys.executable, "-m", "DaTscanAILib.slicer_adapters.worker", str(folder)]
+    subprocess.run(command, cwd=LIBRARY, capture_output=True, timeout=200)
+    assert list(temporary.iterdir()) == []
+
+
+def test_left_overs_of_a_crash_go_at_the_next_start_those_of_others_stay(temporary):
+    mine, crashed, nameless = new_folder(), new_folder(), new_folder()
+    (crashed / "owner").write_text(str(ended_process()))
+    (crashed / worker.ANSWER).write_bytes(b"voxels")
+    (nameless / "owner").unlink()
+    os.utime(nameless, (0, 0))
+    (temporary / "somebody else").mkdir()
+    remove_leftovers()
+    assert {path.name for path in temporary.iterdir()} == {mine.name, "somebody else"}
+
+
+def test_whether_a_process_lives_is_known():
+    assert process_is_alive(os.getpid())
+    assert not process_is_alive(ended_process())
+
+
+def test_slicer_removes_left_overs_when_it_has_started(temporary, monkeypatch):
+    slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+    from slicer_environment import prepare
+
+    prepare()
+    import DaTscanAI
+
+    crashed = new_folder()
+    (crashed / "owner").write_text(str(ended_process()))
+    nothing = SimpleNamespace(
+        registerCustomSampleDataCategory=lambda *_, **__: None, registerCustomSampleDataSource=lambda **_: None
+    )
+    monkeypatch.setitem(sys.modules, "SampleData", SimpleNamespace(SampleDataLogic=nothing))
+    slicer.app.connections.clear()
+    DaTscanAI.DaTscanAI(SimpleNamespace())
+    ((signal, slot),) = slicer.app.connections
+    assert signal == "startupCompleted()"
+    slot()
+    assert not crashed.exists()

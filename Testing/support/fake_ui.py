@@ -17,12 +17,16 @@ _CLASSES = {
     "QDoubleSpinBox": ({"value": 0.0}, (), ("valueChanged(double)",)),
     "QProgressBar": ({"value": 0, "minimum": 0, "maximum": 100}, (), ()),
     "QPlainTextEdit": ({"plainText": ""}, ("appendPlainText", "clear"), ()),
-    "ctkSliderWidget": ({"value": 0.0}, (), ("valueChanged(double)",)),
+    "ctkSliderWidget": ({"value": 0.0}, (), ("valueChanged(double)", "valueIsChanging(double)")),
+    "QFrame": ({}, (), ()),
     "ctkPathLineEdit": ({"currentPath": ""}, (), ("currentPathChanged(QString)",)),
     "ctkCollapsibleButton": ({"text": "", "collapsed": False}, (), ("contentsCollapsed(bool)",)),
-    "qMRMLNodeComboBox": ({}, ("currentNode", "setCurrentNode"), ("currentNodeChanged(vtkMRMLNode*)",)),
-    "qMRMLTransformSliders": ({}, (), ("valuesChanged()",)),
-    "qMRMLTableView": ({"visible": True}, ("setMRMLTableNode", "resizeColumnsToContents"), ()),
+    "qMRMLNodeComboBox": (
+        {},
+        ("currentNode", "setCurrentNode", "sortFilterProxyModel"),
+        ("currentNodeChanged(vtkMRMLNode*)",),
+    ),
+    "qMRMLTableView": ({"visible": True}, ("setMRMLTableNode", "horizontalHeader"), ()),
     "qMRMLWidget": ({}, (), ("mrmlSceneChanged(vtkMRMLScene*)",)),
 }
 
@@ -32,6 +36,14 @@ _CHANGES = {
     "checked": "toggled(bool)",
     "currentPath": "currentPathChanged(QString)",
     "currentIndex": "currentIndexChanged(int)",
+    "value": "valueChanged(double)",
+}
+# What methods give.
+_PARTS = {
+    "sortFilterProxyModel": lambda: types.SimpleNamespace(hiddenNodeIDs=()),
+    "horizontalHeader": lambda: types.SimpleNamespace(
+        setMinimumSectionSize=lambda _pixels: None, setSectionResizeMode=lambda _mode: None
+    ),
 }
 
 
@@ -42,13 +54,14 @@ class FakeWidget:
         properties, methods, signals = _CLASSES[class_name]
         state = {**_WIDGET[0], **properties, **{key: values[key] for key in values if key in properties}}
         self.__dict__.update(_state=state, _methods={*_WIDGET[1], *methods}, _signals={*signals}, calls=[], _slots=[])
-        self._blocked = False
-        if "enabled" in values:
-            state["enabled"] = values["enabled"]
+        self._blocked, self._parts = False, {}
+        state.update({key: values[key] for key in ("enabled", "visible") if key in values})
 
     def __getattr__(self, name):
         if name in self._state:
             return self._state[name]
+        if name in self._methods and name in _PARTS:
+            return lambda: self._parts.setdefault(name, _PARTS[name]())
         if name in self._methods:
             return lambda *arguments: self.calls.append((name, *arguments))
         raise AttributeError(name)
@@ -60,7 +73,7 @@ class FakeWidget:
             raise AttributeError(name)
         changed = self._state[name] != value
         self._state[name] = value
-        if changed and name in _CHANGES and not self._blocked:
+        if changed and _CHANGES.get(name) in self._signals and not self._blocked:
             self.emit(_CHANGES[name], value)
         return None
 
@@ -86,44 +99,15 @@ class FakeWidget:
             self.emit("clicked()")
 
 
-class FakeTransformSliders(FakeWidget):
-    """As qMRMLTransformSliders: enabled while a transform is bound, and anew whenever that is modified."""
+class FakeSlider(FakeWidget):
+    """As ctkSliderWidget without tracking: its value is the former one until the mouse is released."""
 
-    def __init__(self, class_name, **values):
-        super().__init__(class_name, **values)
-        self._transform = self._observer = None
-
-    def setMRMLTransformNode(self, transform):  # noqa: N802
-        """Bind a transform, or None; what is bound already is left as it is."""
-        if transform is self._transform:
-            return
-        if self._transform is not None:
-            self._transform.RemoveObserver(self._observer)
-        self._transform = transform
-        self.enabled = transform is not None
-        if transform is not None:
-            self._observer = transform.AddObserver(transform.TransformModifiedEvent, self._enable)
-
-    def _enable(self, *_):
-        self.enabled = True
-
-    def move(self, x):
-        """Shift what is bound to a place in mm, as a person does; a disabled slider does nothing."""
+    def drag(self, *values):
+        """Move to each value in turn and release the mouse at the last, as a person does."""
         if self.enabled:
-            self._set_translation(x)
-
-    def reset(self):
-        """To zero, and what is bound with it."""
-        if self._transform is not None:
-            self._set_translation(0)
-
-    def _set_translation(self, x):
-        from vtkmodules.vtkCommonMath import vtkMatrix4x4
-
-        matrix = vtkMatrix4x4()
-        self._transform.GetMatrixTransformToParent(matrix)
-        matrix.SetElement(0, 3, x)
-        self._transform.SetMatrixTransformToParent(matrix)
+            for value in values:
+                self.emit("valueIsChanging(double)", value)
+            self.value = values[-1]
 
 
 class Parent:
@@ -144,7 +128,7 @@ class Parent:
 
 def fake_ui() -> types.SimpleNamespace:
     """All named widgets of the panel."""
-    classes = {"qMRMLTransformSliders": FakeTransformSliders}
+    classes = {"ctkSliderWidget": FakeSlider}
     return types.SimpleNamespace(
         **{name: classes.get(kind, FakeWidget)(kind, **values) for name, kind, values in widgets_of_ui()}
     )

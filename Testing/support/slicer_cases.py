@@ -1,5 +1,7 @@
 """Scans, models and analyses for the tests of the Slicer module."""
 
+from functools import lru_cache
+
 import numpy as np
 from picture_factory import blob, result_with
 
@@ -39,8 +41,7 @@ def tiny_model(folder):
 
 def synthetic_analysis() -> Analysis:
     """A finished analysis with known pictures: relevance +1 in the right putamen, -0.8 in the left one."""
-    relevance = (blob(RIGHT) - np.float32(0.8) * blob(LEFT, width=5.0)).astype(np.float32)
-    scan = load_atlas().brain + 2 * blob(RIGHT) + 3 * blob(LEFT)
+    relevance, scan = (voxels.copy() for voxels in _pictures())
     matrix = np.eye(4)
     matrix[:3, 3] = (1.0, -2.0, 30.0)
     registration = {
@@ -53,9 +54,32 @@ def synthetic_analysis() -> Analysis:
     }
     result = result_with(registration=registration, warnings=[], error=None, patient={"age": 61.0, "sex": "F"})
     result["classification"].update(model_version="0.1.0", trained_on="nothing at all", device="cpu")
-    return Analysis(result, scan.astype(np.float32), relevance * np.float32(0.003), None)
+    return Analysis(result, scan, relevance * np.float32(0.003), None)
+
+
+def analysis_up_to(last_stage: str, shift: float = 0.0) -> Analysis:
+    """The synthetic analysis as a run up to a stage gives it, its registration `shift` mm to the right."""
+    analysis = synthetic_analysis()
+    result, stages = analysis.result, ("registration", "quantification", "classification")
+    result["registration"]["scanner_from_mni_ras"][0][3] += shift
+    if last_stage != "classification":
+        result["classification"] = {"label": None, "probability_reduced": None, "model": None}
+        result["explanation"] = {"ipsilateral_putamen_relevance": None, "consistent": None}
+    if last_stage == "registration":
+        result["quantification"] = None
+    number = stages.index(last_stage)
+    return Analysis(
+        result, analysis.normalized if number else None, analysis.relevance if number == 2 else None, None
+    )
+
+
+@lru_cache(maxsize=1)
+def _pictures():
+    relevance = (blob(RIGHT) - np.float32(0.8) * blob(LEFT, width=5.0)).astype(np.float32)
+    return relevance, (load_atlas().brain + 2 * blob(RIGHT) + 3 * blob(LEFT)).astype(np.float32)
 
 
 def add_input(slicer, name="scan"):
-    """A volume node with the geometry of the MNI grid."""
-    return slicer.util.addVolumeFromArray(np.ones(GRID_SHAPE[::-1], np.float32), np.array(GRID_AFFINE), name)
+    """A volume node with the geometry of the MNI grid, brighter on the patient's right."""
+    voxels = np.broadcast_to(np.linspace(1, 2, GRID_SHAPE[0], dtype=np.float32), GRID_SHAPE[::-1]).copy()
+    return slicer.util.addVolumeFromArray(voxels, np.array(GRID_AFFINE), name)

@@ -36,6 +36,7 @@ def prepare():
         _add_qt()
         _add_python_classes(slicer)
     slicer.mrmlScene.Clear(True)
+    slicer.app.settings.clear()
     _add_singletons(slicer)
     return slicer
 
@@ -65,6 +66,7 @@ class Application:
     def __init__(self, logic):
         self.logic = logic
         self.connections = []
+        self.settings = {}
 
     def applicationLogic(self):
         return self.logic
@@ -83,6 +85,15 @@ class Application:
 
     def connect(self, signal, slot):
         self.connections.append((signal, slot))
+
+    def userSettings(self):
+        return self
+
+    def value(self, key):
+        return self.settings.get(key)
+
+    def commandOptions(self):
+        return types.SimpleNamespace(noMainWindow=True)
 
 
 class Module:
@@ -118,6 +129,32 @@ class Anything(types.ModuleType):
 def _add_qt():
     for name in ("qt", "ctk"):
         sys.modules.setdefault(name, Anything(name))
+    qt = sys.modules["qt"]
+    qt.QTimer, qt.QShortcut, qt.QHeaderView = QTimer, QShortcut, types.SimpleNamespace(Stretch=1)
+    qt.QKeySequence = str
+
+
+class QTimer:
+    """Time passes at once."""
+
+    @staticmethod
+    def singleShot(_milliseconds, slot):
+        slot()
+
+
+class QShortcut:
+    """Keys that a test can press."""
+
+    def __init__(self, keys, parent):
+        self.keys, self.parent, self._slots = keys, parent, []
+
+    def connect(self, signal, slot):
+        assert signal == "activated()"
+        self._slots.append(slot)
+
+    def press(self):
+        for slot in self._slots:
+            slot()
 
 
 def _add_python_classes(slicer):

@@ -9,8 +9,8 @@ def torch_problem(name: str) -> str | None:
         missing = isinstance(error, ModuleNotFoundError) and error.name == "torch"
         state = "is not installed" if missing else f"cannot be loaded ({error})"
         return (
-            f"{name}: PyTorch {state}, so the scan was measured but not classified: install it (in Slicer with the "
-            "module PyTorch Util) and analyze again."
+            f"{name}: PyTorch {state}, so the scan was measured but not classified: install it (in Slicer by the "
+            "button in the section Classification) and analyze again."
         )
     return None
 

@@ -6,7 +6,6 @@ import os
 import pickle
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import slicer
 
 from ..base.errors import DaTscanError
 from . import worker
+from .leftovers import new_folder, remove_folder
 
 _LIBRARY = Path(__file__).resolve().parents[2]
 _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.(partial|tmp)")
@@ -59,7 +59,7 @@ class Task:
         self._launch = launch or slicer.util.launchConsoleProcess
         self._outcome = Outcome()
         self.isDone = False
-        self._folder = Path(tempfile.mkdtemp(prefix="DaTscanAI-"))
+        self._folder = new_folder()
 
     def start(self) -> "Task":
         """Start the process.
@@ -78,7 +78,7 @@ class Task:
                 completedCallback=self._on_completed,
             )
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove_folder(self._folder)
             raise
         return self
 
@@ -87,6 +87,11 @@ class Task:
         self._outcome.cancelled = True
         if self._folder.is_dir():
             (self._folder / worker.STOP).touch()
+
+    def abandon(self) -> None:
+        """Slicer closes: the process ends when its folder is gone, and nobody is told."""
+        self._outcome.cancelled, self._finished = True, lambda _outcome: None
+        remove_folder(self._folder)
 
     def _on_line(self, line):
         if not line.startswith(worker.EVENT):
@@ -113,7 +118,7 @@ class Task:
         except Exception:  # cut short, or of another version
             logging.exception("DaTscanAI")
             outcome.error = "The result of the analysis could not be read: see the log."
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_folder(self._folder)
         if outcome.cancelled and hasattr(self._request, "options"):
             remove_partial_results(self._request.options.output)
         self.isDone = True

@@ -6,6 +6,7 @@ import numpy as np
 import slicer
 
 from ..base.errors import DaTscanError
+from .state import STAGES
 from .volumes import TRANSFORM_ATTRIBUTE, add_volume, set_voxels
 
 # Roles of the nodes that the result node refers to.
@@ -14,6 +15,7 @@ TABLE, REGIONS, CHECKERBOARD = "Table", "Regions", "Checkerboard"
 _ROLES = (TRANSFORM, SCAN, RELEVANCE, RENDERING, TABLE, REGIONS, CHECKERBOARD)
 
 _CASE_ATTRIBUTE = "DaTscanAI.Case"
+_RECORDS_ATTRIBUTE = "DaTscanAI.Stages"  # JSON: what each stage's result was made from
 SHARED_ATTRIBUTE = "DaTscanAI.Shared"  # role of the nodes that all cases of a scene share
 DERIVED_ATTRIBUTE = "DaTscanAI.Derived"  # marks the volumes that are made of a scan
 
@@ -61,11 +63,26 @@ class Case:
         text = self.node.GetText()
         return json.loads(text) if text else None
 
-    @result.setter
-    def result(self, result: dict):
+    @property
+    def records(self) -> dict[str, dict]:
+        """What each stage that has run was made from: `{stage: {"inputs": ..., "warnings": ..., "error": ...}}`.
+
+        Scenes of older versions have no records; then the inputs of all that the result holds are None.
+        """
+        text = self.node.GetAttribute(_RECORDS_ATTRIBUTE)
+        if text:
+            return json.loads(text)
+        result = self.result or {}
+        return {stage: {"inputs": None} for stage in STAGES if has_section(result, stage)}
+
+    def put_result(self, result: dict, records: dict[str, dict]) -> None:
+        """Keep a result and what its stages were made from, as one change."""
         from ..reporting.result_files import result_text
 
+        modified = self.node.StartModify()
         self.node.SetText(result_text(result))
+        self.node.SetAttribute(_RECORDS_ATTRIBUTE, json.dumps(records))
+        self.node.EndModify(modified)
 
     def get(self, role: str):
         """The node in a role, or None."""
@@ -105,6 +122,17 @@ class Case:
             node.SetAttribute(TRANSFORM_ATTRIBUTE, json.dumps(registration))
         set_scanner_from_mni(node, np.array(registration["scanner_from_mni_ras"]))
 
+    def remove(self) -> None:
+        """Take the case with all its nodes out of the scene."""
+        nodes = [node for node in (*(self.get(role) for role in _ROLES), self.node) if node]
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+        item = hierarchy.GetItemByDataNode(self.node) if hierarchy else 0
+        folder = hierarchy.GetItemParent(item) if item else 0
+        for node in nodes:
+            slicer.mrmlScene.RemoveNode(node)
+        if folder and folder != hierarchy.GetSceneItemID() and not hierarchy.GetNumberOfItemChildren(folder):
+            hierarchy.RemoveItem(folder)
+
     def group(self) -> None:
         """Gather the case's nodes in a folder of the subject hierarchy."""
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
@@ -117,6 +145,19 @@ class Case:
             item = hierarchy.GetItemByDataNode(node) if node else 0
             if item:
                 hierarchy.SetItemParent(item, folder)
+
+
+def remove_orphans() -> None:
+    """Remove the cases whose scans have gone."""
+    for case in Case.all():
+        if case.get(INPUT) is None:
+            case.remove()
+
+
+def has_section(result: dict, stage: str) -> bool:
+    """Whether a result holds what a stage has found."""
+    section = result.get(stage)
+    return bool(section) and (stage != "classification" or section.get("label") is not None)
 
 
 def set_scanner_from_mni(transform_node, matrix: np.ndarray) -> None:
@@ -166,6 +207,12 @@ def automatic_registration(transform_node) -> dict | None:
     """What the registration wrote into a transform node; None for a node of another origin."""
     text = transform_node.GetAttribute(TRANSFORM_ATTRIBUTE) if transform_node else None
     return json.loads(text) if text else None
+
+
+def automatic_matrix(transform_node) -> np.ndarray | None:
+    """The automatic registration's scanner-from-MNI matrix where one was accepted, whatever the node holds now."""
+    automatic = automatic_registration(transform_node)
+    return np.array(automatic["scanner_from_mni_ras"]) if automatic and automatic["accepted"] else None
 
 
 def is_derived(volume) -> bool:

@@ -2,37 +2,76 @@
 
 import numpy as np
 import slicer
+from slicer.i18n import tr as _
 
 from ..mni.atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
 from ..mni.geometry import resample
 from ..quantification.scaling import REFERENCE_PERCENTILE
 from ..reporting.panels import scan_limit
-from .case import CHECKERBOARD, INPUT, TRANSFORM, Case, scanner_from_mni
-from .display import color_hot, go_to_striatum, set_layers, set_layout, shared_fpcit_template
+from .case import CHECKERBOARD, INPUT, SHARED_ATTRIBUTE, TRANSFORM, Case, scanner_from_mni
+from .legend import hide_legends
+from .regions import segment
+from .shared_nodes import color_hot, shared_fpcit_template, shared_node
+from .slice_views import go_to_striatum, set_layers, set_layout
 from .volumes import affine_of, voxels_of
 
 _SQUARE = 8  # voxels of 2 mm
-_FUSED_OPACITY = 0.5
+_FUSED_OPACITY = 0.7
+_OUTLINES, _OUTLINE_COLOR = "outlines of the FP-CIT template", (0.55, 1.0, 0.75)
+_BRAIN, _STRIATA = 0.7, 2.2  # multiples of the reference region: about half the uptake beyond it
 _UPPER, _LOWER = ("Red", "Green", "Yellow"), ("Red+", "Green+", "Yellow+")
 
 
-def compare(case: Case, way: str) -> None:
-    """Show a registered scan with the template; the case's transform may be moved meanwhile.
+def compare(case: Case, way: str, keep_position: bool = False) -> None:
+    """Show a registered scan with the template, in the same colors; the case's transform may be moved meanwhile.
 
     Args:
         way: "fused", "checkerboard" or "side_by_side".
+        keep_position: leave the slices where they are.
     """
     template, scan = shared_fpcit_template(), put_through(case)
     color_hot(scan, _level(case) * scan_limit(voxels_of(template)))
-    if way == "side_by_side":
-        set_layout(slicer.vtkMRMLLayoutNode.SlicerLayoutThreeOverThreeView)
+    hide_legends()
+    is_beside = way == "side_by_side"
+    if not keep_position:
+        layouts = slicer.vtkMRMLLayoutNode
+        set_layout(layouts.SlicerLayoutThreeOverThreeView if is_beside else layouts.SlicerLayoutFourUpView)
+    if is_beside:
         set_layers(scan, None, names=_UPPER)
         set_layers(template, None, names=_LOWER)
     else:
-        set_layout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
         layers = (put_checkerboard(case, template), None) if way == "checkerboard" else (template, scan)
         set_layers(*layers, _FUSED_OPACITY)
-    go_to_striatum()
+    _show_outlines()
+    if not keep_position:
+        go_to_striatum()
+
+
+def hide_outlines() -> None:
+    """Without a comparison, no outlines."""
+    for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+        if node.GetAttribute(SHARED_ATTRIBUTE) == _OUTLINES:
+            node.SetDisplayVisibility(False)
+
+
+def _show_outlines():
+    """Where the template has its brain and its striata: what lies beside them is seen in any colors."""
+    node = shared_node(_OUTLINES, _new_outlines)
+    node.GetDisplayNode().SetVisibility(True)
+    node.GetDisplayNode().SetVisibility3D(False)
+
+
+def _new_outlines(name):
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    template = voxels_of(shared_fpcit_template())
+    node.CreateDefaultDisplayNodes()
+    for identifier, title, level in (
+        ("brain", _("Brain of the template"), _BRAIN),
+        ("striata", _("Striata"), _STRIATA),
+    ):
+        node.GetSegmentation().AddSegment(segment(title, _OUTLINE_COLOR, template > level), identifier)
+        node.GetDisplayNode().SetSegmentVisibility2DFill(identifier, False)
+    return node
 
 
 def put_through(case: Case):

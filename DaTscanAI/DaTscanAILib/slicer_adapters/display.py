@@ -1,78 +1,136 @@
-"""What the slice views show: template, scan and relevance in MNI space, colors and legend."""
+"""What the views show of a scan: only what belongs to it as it is now."""
 
-import textwrap
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-import numpy as np
 import slicer
 
-from ..mni.atlas import GRID_AFFINE, load_atlas, load_mri, read_grid
-from ..quantification.scaling import REFERENCE_PERCENTILE
-from ..reporting.colors import scan_table
-from ..reporting.wording import reference_of
-from .case import INPUT, REGIONS, RELEVANCE, RENDERING, SCAN, SHARED_ATTRIBUTE, Case
-from .rendering import bake, set_volume_visible, show_volume, signed_table
+from .case import DERIVED_ATTRIBUTE, INPUT, REGIONS, RELEVANCE, RENDERING, SCAN, Case, is_derived
+from .comparison import hide_outlines, take_back
+from .legend import hide_legends, show_legend
+from .rendering import bake, set_volume_visible, show_volume
 from .settings import Settings
-from .volumes import add_volume, affine_of, voxels_of
+from .shared_nodes import color_as_loaded, color_gray, color_relevance, color_scan, shared_mri
+from .slice_views import fit_to_volume, go_to_striatum, hide_3d_marks, reset_3d_views, set_layers, set_layout
+from .state import CHOICES, ScanState
+from .volumes import affine_of, voxels_of
 
 _SCAN_OPACITY = 0.6
-_LEGEND_CHARACTERS = 22  # in a line of the legend's title
 # What stands in for the relevance where nothing was classified.
 _WITHOUT_RELEVANCE = {"relevance": "scan", "relevance_on_scan": "scan_only"}
-_ANTERIOR = 3  # of the view axes of a 3D view: right, left, posterior, anterior, inferior, superior
-# mm: through the striata; the sagittal slice through the putamen of the lower side.
-_AXIAL, _CORONAL, _SAGITTAL = 4.0, 4.0, 26.0
 
 
-def show_in_four_views(case: Case, settings: Settings, keep_position: bool = False) -> None:
-    """Show a case in the four-up layout.
+@dataclass(frozen=True)
+class Shown:
+    """The volumes of a case that belong to the scan as it is now, None for those that do not.
+
+    Attributes:
+        scan: in MNI space.
+        relevance: on the same grid.
+        reference: name of what the relevance compares the scan with.
+        lower_side: of the putamen with the lower uptake.
+    """
+
+    scan: object = None
+    relevance: object = None
+    reference: str = ""
+    lower_side: str = "left"
+
+
+def shown_of(case: Case | None, state: ScanState) -> Shown:
+    """What of a case may be shown."""
+    if case is None or not is_scan_current(state):
+        return Shown()
+    result = case.result or {}
+    reference = (result.get("explanation") or {}).get("reference") or {}
+    return Shown(
+        case.get(SCAN),
+        case.get(RELEVANCE) if state["classification"].is_current else None,
+        reference.get("name", "") if isinstance(reference, dict) else str(reference),
+        (result.get("quantification") or {}).get("lower_putamen") or "left",
+    )
+
+
+def is_scan_current(state: ScanState) -> bool:
+    """Whether the scan in MNI space belongs to the scan as it is: another method of the SBRs leaves it as it is."""
+    measured = state["quantification"]
+    return measured.is_current or measured.reason in CHOICES["quantification"]
+
+
+def show_in_four_views(volume, state: ScanState, settings: Settings, keep_position: bool = False) -> None:
+    """Show a scan in the four-up layout: what is known of it or, before it was analyzed, the scan itself.
 
     Args:
+        volume: the input volume.
+        state: of its results.
         keep_position: leave slices and camera where they are.
     """
+    case = Case.of(volume)
+    shown = shown_of(case, state)
+    hide_outlines()
+    if case is not None:
+        take_back(case)
     if not keep_position:
         set_layout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
-    show_case(case, settings)
+    if shown.scan is None:
+        _show_input(volume, case)
+        return
+    show_case(case, settings, shown)
     if not keep_position:
-        quantification = case.result.get("quantification") or {}
-        go_to_striatum(quantification.get("lower_putamen", "left"))
+        go_to_striatum(shown.lower_side, legend=shown.relevance is not None)
         reset_3d_views()
 
 
-def show_case(case: Case, settings: Settings) -> None:
+def show_case(case: Case, settings: Settings, shown: Shown) -> None:
     """Show a case in slices and in 3D."""
-    relevance, scan = case.get(RELEVANCE), case.get(SCAN)
-    if relevance:
-        color_relevance(relevance, settings.threshold, settings.signs)
-    content = settings.content if relevance else _WITHOUT_RELEVANCE.get(settings.content, settings.content)
-    shown, reference = replace(settings, content=content), reference_of(case.result or {})
-    _show_slices(relevance if settings.in_slices else None, scan, shown, reference)
-    _show_3d(case, settings)
+    if shown.relevance:
+        color_relevance(shown.relevance, settings.threshold, settings.signs)
+    content = settings.content if shown.relevance else _WITHOUT_RELEVANCE.get(settings.content, settings.content)
+    _show_slices(shown, replace(settings, content=content))
+    _show_3d(case, shown.relevance, settings)
 
 
-def _show_slices(relevance, scan, settings, reference):
-    mri = shared_mri()
-    if settings.content == "relevance_on_scan" and scan:
-        layers = (scan, relevance, settings.opacity)
-    elif settings.content == "scan" and scan:
-        layers = (mri, scan, _SCAN_OPACITY)
-    elif settings.content == "scan_only" and scan:
-        layers = (scan, None, 0.0)
+def _show_input(volume, case):
+    """The scan as it was loaded."""
+    hide_legends()
+    if case is not None and case.get(RENDERING):
+        set_volume_visible(case.get(RENDERING), False)
+    if case is not None and case.get(REGIONS):
+        case.get(REGIONS).SetDisplayVisibility(False)
+    color_as_loaded(volume)
+    set_layers(volume, None)
+    fit_to_volume(volume)
+
+
+def _show_slices(shown, settings):
+    scan, relevance = shown.scan, shown.relevance if settings.in_slices else None
+    is_over_scan = settings.content == "relevance_on_scan"
+    if is_over_scan:  # orange and blue are not told apart on hot iron
+        color_gray(scan)
     else:
-        layers = (mri, relevance, settings.opacity)
-    if relevance:
-        show_legend(relevance, reference)
+        color_scan(scan)
+    layers = {
+        "relevance_on_scan": (scan, relevance, settings.opacity),
+        "scan": (shared_mri(), scan, _SCAN_OPACITY),
+        "scan_only": (scan, None, 0.0),
+    }.get(settings.content, (shared_mri(), relevance, settings.opacity))
     set_layers(*layers)
+    if relevance is not None and relevance in layers:
+        show_legend(relevance, settings.threshold, settings.signs, shown.reference)
+    else:
+        hide_legends()
 
 
-def _show_3d(case, settings):
-    relevance, node = case.get(RELEVANCE), case.get(RENDERING)
+def _show_3d(case, relevance, settings):
+    node = case.get(RENDERING)
+    hide_3d_marks()
     if relevance is None or not settings.in_3d:
         if node:
             set_volume_visible(node, False)
         return
     rgba = bake(voxels_of(relevance), affine_of(relevance), settings.threshold, settings.opacity, settings.signs)
-    case.set(RENDERING, show_volume(node, rgba, f"{case.name} relevance in 3D"))
+    node = show_volume(node, rgba, f"{case.name} relevance in 3D")
+    node.SetAttribute(DERIVED_ATTRIBUTE, RENDERING)
+    case.set(RENDERING, node)
 
 
 def hide_other_cases(volume) -> None:
@@ -80,142 +138,22 @@ def hide_other_cases(volume) -> None:
     for case in Case.all():
         if volume is not None and case.get(INPUT) is volume:  # a deleted scan's case has no input
             continue
+        if case.get(INPUT):
+            take_back(case)
         if case.get(RENDERING):
             set_volume_visible(case.get(RENDERING), False)
         if case.get(REGIONS):
             case.get(REGIONS).SetDisplayVisibility(False)
 
 
-def set_layers(background, foreground, opacity: float = 1.0, names=None) -> None:
-    """Show two volumes (or None) in all slice views, or in those with the layout names given."""
+def show_nothing() -> None:
+    """No scan is selected: nothing of the module's own stays in the views, what others have put there does."""
+    hide_other_cases(None)
+    hide_legends()
+    hide_outlines()
+    scene = slicer.mrmlScene
     for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-        if names is None or composite.GetLayoutName() in names:
-            composite.SetBackgroundVolumeID(background.GetID() if background else None)
-            composite.SetForegroundVolumeID(foreground.GetID() if foreground else None)
-            composite.SetLabelVolumeID(None)
-            composite.SetForegroundOpacity(opacity)
-    for legend in slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode"):
-        # The slice views look at which volumes they hold only when the legend itself changes.
-        legend.Modified()
-
-
-def go_to_striatum(lower_side: str = "left") -> None:
-    """Fit the slice views to their volumes and move them to the striata."""
-    manager = slicer.app.layoutManager()
-    if manager is not None:
-        slicer.util.resetSliceViews()
-    sagittal = _SAGITTAL if lower_side == "right" else -_SAGITTAL
-    places = {"Axial": (0, 0, _AXIAL), "Coronal": (0, _CORONAL, 0), "Sagittal": (sagittal, 0, 0)}
-    for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
-        if node.GetOrientation() in places:
-            node.JumpSliceByOffsetting(*places[node.GetOrientation()])
-
-
-def reset_3d_views() -> None:
-    """Look at the whole brain from the front."""
-    for node in slicer.util.getNodesByClass("vtkMRMLViewNode"):
-        node.SetBoxVisible(False)
-    manager = slicer.app.layoutManager()
-    for index in range(manager.threeDViewCount if manager is not None else 0):
-        view = manager.threeDWidget(index).threeDView()
-        view.rotateToViewAxis(_ANTERIOR)
-        view.resetFocalPoint()
-
-
-def set_layout(layout: int) -> None:
-    """Switch the layout, where there are views."""
-    manager = slicer.app.layoutManager()
-    if manager is not None:
-        manager.setLayout(layout)
-
-
-def show_legend(relevance, reference: str) -> None:
-    """A small legend in the lower right corner of the slices, with what the relevance is compared with."""
-    legend = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(relevance)
-    legend.SetTitleText("\n".join(["Relevance", *textwrap.wrap(reference, _LEGEND_CHARACTERS)]))
-    legend.SetLabelFormat("%.1f")
-    legend.SetNumberOfLabels(3)
-    legend.SetSize(0.12, 0.3)
-    legend.SetPosition(0.97, 0.04)
-    for text in (legend.GetTitleTextProperty(), legend.GetLabelTextProperty()):
-        text.SetFontSize(10)
-        text.SetFontFamilyToArial()
-        text.BoldOff()
-        text.ItalicOff()
-
-
-def color_relevance(volume, threshold: float, signs: str) -> None:
-    """Signed colors in a symmetric window; where the table has alpha 0, the background shows through."""
-    table = _shared("relevance colors", _new_color_table)
-    set_colors(table, signed_table(threshold, signs))
-    display = volume.GetDisplayNode()
-    display.AutoWindowLevelOff()
-    display.SetWindowLevelMinMax(-1.0, 1.0)
-    display.SetAndObserveColorNodeID(table.GetID())
-
-
-def color_scan(volume) -> None:
-    """Hot-iron colors from zero to a whole multiple of the reference level."""
-    from ..reporting.panels import scan_limit
-
-    color_hot(volume, scan_limit(voxels_of(volume)))
-
-
-def color_hot(volume, high: float) -> None:
-    """Hot-iron colors from zero to a value."""
-    table = _shared("scan colors", _new_color_table)
-    set_colors(table, scan_table())
-    display = volume.GetDisplayNode()
-    display.AutoWindowLevelOff()
-    display.SetWindowLevelMinMax(0.0, high)
-    display.SetAndObserveColorNodeID(table.GetID())
-
-
-def shared_mri():
-    """The MRI template, one node a scene."""
-    node = _shared("MRI template", lambda name: add_volume(name, *load_mri()))
-    node.GetDisplayNode().AutoWindowLevelOff()
-    node.GetDisplayNode().SetWindowLevelMinMax(0.0, 1.25 * float(load_mri()[0].max()))
-    return node
-
-
-def shared_fpcit_template():
-    """The mean FP-CIT template in multiples of its reference region, one node a scene."""
-    node = _shared("FP-CIT template", lambda name: add_volume(name, _fpcit_template(), GRID_AFFINE))
-    node.GetDisplayNode().AutoWindowLevelOff()
-    node.GetDisplayNode().SetWindowLevelMinMax(0.0, float(np.percentile(voxels_of(node), 99.8)))
-    return node
-
-
-def _fpcit_template():
-    """Float32 `(91, 109, 91)`, scaled like a normalized scan."""
-    template = read_grid("fpcit_template_2mm.nii.gz").astype(np.float32)
-    return template / np.float32(np.percentile(template[load_atlas().reference], REFERENCE_PERCENTILE))
-
-
-def set_colors(color_node, table: np.ndarray) -> None:
-    """Write a table `(n, 4)` uint8; slice views take its alpha as a yes or no."""
-    modified = color_node.StartModify()
-    for index, (red, green, blue, alpha) in enumerate(table / 255.0):
-        color_node.SetColor(index, red, green, blue, float(alpha > 0))
-    color_node.EndModify(modified)
-
-
-def _new_color_table(name):
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", name)
-    node.SetTypeToUser()
-    node.SetNumberOfColors(256)
-    node.SetHideFromEditors(False)  # hidden nodes with a file of their own are not saved with the scene
-    return node
-
-
-def _shared(role, make):
-    """The node of the scene that all cases share in a role; made if needed."""
-    for node in slicer.util.getNodesByClass("vtkMRMLDisplayableNode") + slicer.util.getNodesByClass(
-        "vtkMRMLColorTableNode"
-    ):
-        if node.GetAttribute(SHARED_ATTRIBUTE) == role:
-            return node
-    node = make(f"DaTscan AI {role}")
-    node.SetAttribute(SHARED_ATTRIBUTE, role)
-    return node
+        names = (composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID())
+        volumes = [scene.GetNodeByID(name) for name in names if name]
+        if any(volume is not None and is_derived(volume) for volume in volumes):
+            set_layers(None, None, names=(composite.GetLayoutName(),))

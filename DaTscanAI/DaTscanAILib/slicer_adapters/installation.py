@@ -27,30 +27,74 @@ def ensure_torch() -> bool:
     """
     if has_torch() or slicer.app.testingEnabled():
         return True
+    return offer_torch(_("Measure only"))
+
+
+def offer_torch(without: str | None = None) -> bool:
+    """Install PyTorch after one question that says how much is loaded and what for.
+
+    The extension PyTorch chooses the build that fits the graphics card; where it is missing, it is installed first.
+
+    Args:
+        without: words of a button that goes on without PyTorch; None offers none.
+
+    Returns:
+        Whether to go on now: PyTorch is there, or is not wanted.
+    """
+    utils = _pytorch_utils()
+    install = _("Install PyTorch") if utils else _("Install the extension PyTorch")
+    answer = _choose(_("DaTscan AI: PyTorch is missing"), _question(utils is not None), [install, without])
+    if answer == install and utils:
+        with slicer.util.WaitCursor():
+            utils.PyTorchUtilsLogic().installTorch(askConfirmation=False, torchVersionRequirement=TORCH_REQUIREMENT)
+    elif answer == install:
+        _install_extension()  # Slicer has to be started again before its modules are there
+    return has_torch() if answer == install else without is not None and answer == without
+
+
+def _pytorch_utils():
     try:
         import PyTorchUtils
     except ImportError:
-        return _offer_extension()
-    text = _(
-        "The networks need PyTorch, which is not installed in Slicer yet.\n\n"
-        "The download is about 0.2 GB, with support for an NVIDIA graphics card about 3 GB, and takes some minutes. "
-        "Without it the scan is registered and measured, but not classified.\n\nInstall PyTorch now?"
-    )
-    if slicer.util.confirmYesNoDisplay(text, _("DaTscan AI: install PyTorch")):
-        with slicer.util.WaitCursor():
-            PyTorchUtils.PyTorchUtilsLogic().installTorch(
-                askConfirmation=False, torchVersionRequirement=TORCH_REQUIREMENT
-            )
-    return True
+        return None
+    return PyTorchUtils
 
 
-def _offer_extension() -> bool:
-    text = _(
-        "The networks need PyTorch, which is installed by the extension PyTorch, and that is missing.\n\n"
-        "Install the extension PyTorch in the Extensions Manager, restart Slicer and analyze again. "
-        "Without it the scan is registered and measured, but not classified.\n\nGo on without PyTorch?"
+def _question(has_extension):
+    what = _(
+        "The networks that classify a scan need PyTorch, which is not installed in Slicer yet. The download is about "
+        "0.2 GB, with support for an NVIDIA graphics card about 3 GB, and takes some minutes."
     )
-    return slicer.util.confirmYesNoDisplay(text, _("DaTscan AI: PyTorch is missing"))
+    how = _(
+        "Slicer installs it by the extension PyTorch. That is installed first, then Slicer starts again, and this "
+        "question comes once more: save your scene before."
+    )
+    without = _("Without PyTorch a scan is registered and measured, but not classified.")
+    return "\n\n".join([what, *([] if has_extension else [how]), without])
+
+
+def _install_extension():
+    """Let the Extensions Manager install the extension; it asks before it starts Slicer again."""
+    manager = slicer.app.extensionsManagerModel()
+    manager.interactive = True
+    if not manager.installExtensionFromServer("PyTorch"):
+        slicer.app.openExtensionsManagerDialog()
+
+
+def _choose(title, text, answers):
+    """The answer that a person clicks; None for Cancel."""
+    import qt
+
+    box = qt.QMessageBox(slicer.util.mainWindow())
+    box.setIcon(qt.QMessageBox.Question)
+    box.setWindowTitle(title)
+    box.setText(text)
+    for answer in filter(None, answers):
+        box.addButton(answer, qt.QMessageBox.ActionRole)
+    box.addButton(qt.QMessageBox.Cancel)
+    box.exec_()
+    clicked = box.clickedButton()
+    return next((answer for answer in filter(None, answers) if clicked and clicked.text == answer), None)
 
 
 def ensure_training_packages() -> None:
@@ -66,15 +110,10 @@ def ensure_training_packages() -> None:
 
 def device_in_words(device: str) -> str:
     """The device that will be used, as far as can be told without loading PyTorch."""
-    import sys
-
     if not has_torch():
         return _("PyTorch is not installed: scans are measured, not classified.")
-    torch = sys.modules.get("torch")
-    if device == "cpu" or torch is None:
-        return {"cpu": _("CPU"), "cuda": _("CUDA")}.get(
-            device, _("CUDA if there is a usable graphics card, else CPU")
-        )
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name(0)
-    return _("CPU: no usable CUDA device was found") if device == "auto" else _("no usable CUDA device was found")
+    return {
+        "cpu": _("the CPU will be used"),
+        "cuda": _("the graphics card will be used"),
+        "auto": _("the graphics card if there is a usable one, else the CPU"),
+    }[device]

@@ -3,9 +3,12 @@
 import enum
 from typing import Annotated
 
+import slicer
 from slicer import vtkMRMLScalarVolumeNode
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+MODULE = "DaTscanAI"
 
 
 class Device(enum.Enum):
@@ -55,8 +58,9 @@ class Signs(enum.Enum):
 
 
 class Comparison(enum.Enum):
-    """How scan and FP-CIT template are compared."""
+    """How scan and FP-CIT template are compared, if they are."""
 
+    NONE = "none"
     FUSED = "fused"
     CHECKERBOARD = "checkerboard"
     SIDE_BY_SIDE = "side_by_side"
@@ -64,6 +68,7 @@ class Comparison(enum.Enum):
     def label(self):
         """As the panel shows it."""
         return {
+            "none": _("Off: the result"),
             "fused": _("Fused: scan over the template"),
             "checkerboard": _("Checkerboard of both"),
             "side_by_side": _("Side by side: scan above, template below"),
@@ -77,7 +82,7 @@ class DaTscanAIParameterNode:
     inputVolume - the scan.
     model - name of a shipped model or a model folder; empty for the default.
     device - where the networks run.
-    comparison - how the registration is shown.
+    comparison - how the registration is shown; none where the views show the result.
     caudateVolume, putamenVolume, striatumVolume - ml of the hottest voxels.
     referencePercentile - of the reference region, to which the scan is scaled.
     showRegions - outlines of the regions in the slices.
@@ -94,7 +99,7 @@ class DaTscanAIParameterNode:
     inputVolume: vtkMRMLScalarVolumeNode
     model: str = ""
     device: Device = Device.AUTO
-    comparison: Comparison = Comparison.FUSED
+    comparison: Comparison = Comparison.NONE
     caudateVolume: Annotated[float, WithinRange(0.5, 20)] = 5.0
     putamenVolume: Annotated[float, WithinRange(0.5, 30)] = 10.0
     striatumVolume: Annotated[float, WithinRange(0.5, 40)] = 15.0
@@ -110,3 +115,10 @@ class DaTscanAIParameterNode:
     batchOutput: str = ""
     batchReport: bool = True
     batchResume: bool = False
+
+
+def select_scan(volume) -> None:
+    """Let the panel have a volume selected, whether or not it is open; without a parameter node it is not."""
+    node = slicer.mrmlScene.GetSingletonNode(MODULE, "vtkMRMLScriptedModuleNode")
+    if node is not None:
+        node.SetNodeReferenceID("inputVolume", volume.GetID() if volume else None)

@@ -11,7 +11,8 @@ from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML, hottest_voxels_ma
 from .case import REGIONS, SCAN, Case
 from .volumes import voxels_of
 
-_COLORS = {"caudate": (0.30, 0.85, 0.39), "putamen": (0.25, 0.65, 1.0), "reference": (0.62, 0.62, 0.62)}
+# Neither the orange nor the blue of the relevance.
+_COLORS = {"caudate": (0.30, 0.85, 0.39), "putamen": (0.86, 0.36, 0.86), "reference": (0.62, 0.62, 0.62)}
 
 
 def show_regions(case: Case, visible: bool, volumes_ml: dict[str, float] | None = None) -> None:
@@ -38,14 +39,14 @@ def _fill(node, scan, volumes_ml):
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     for identifier, name, color, mask, filled in _masks(voxels_of(scan), volumes_ml):
-        node.GetSegmentation().AddSegment(_segment(name, color, mask), identifier)
+        node.GetSegmentation().AddSegment(segment(name, color, mask), identifier)
         display.SetSegmentVisibility2DFill(identifier, filled)
         display.SetSegmentVisibility3D(identifier, False)
     display.SetOpacity2DFill(0.5)
     node.EndModify(modified)
 
 
-def _segment(name, color, mask):
+def segment(name, color, mask):
     """A segment of a mask `(x, y, z)` on the MNI grid."""
     image = slicer.vtkOrientedImageData()
     image.SetDimensions(*mask.shape)

@@ -6,22 +6,42 @@ from ..base.errors import DaTscanError
 from ..explanation.normal_difference import difference_from_normal
 from ..mni.atlas import load_atlas, load_mri
 from .case import RELEVANCE, SCAN, Case
+from .state import ScanState
 from .volumes import voxels_of
 
 
-def save_report(case: Case | None, path: Path | str) -> None:
+def check_reportable(case: Case | None, state: ScanState) -> None:
+    """Check that there is a result, and that it belongs to the scan as it is.
+
+    Raises:
+        DaTscanError: it does not.
+    """
+    if case is None or case.get(SCAN) is None:
+        raise DaTscanError("There is nothing to report yet: analyze the scan first.")
+    if state.is_outdated:
+        raise DaTscanError("The result belongs to other inputs than those of now: analyze the scan again.")
+
+
+def report_problem(case: Case | None, state: ScanState) -> str | None:
+    """Why there is nothing to report now, a sentence; None if there is."""
+    try:
+        check_reportable(case, state)
+    except DaTscanError as error:
+        return str(error)
+    return None
+
+
+def save_report(case: Case | None, state: ScanState, path: Path | str) -> None:
     """Write the one-page report of a case.
 
     Raises:
-        DaTscanError: the case has not been measured yet.
+        DaTscanError: the case has not been measured yet, or its result is of other inputs.
     """
-    scan = case.get(SCAN) if case else None
-    if scan is None:
-        raise DaTscanError("There is nothing to report yet: analyze the scan first.")
+    check_reportable(case, state)
     from ..reporting.panels import paint_panels
     from ..reporting.report import write_report
 
-    relevance = case.get(RELEVANCE)
+    scan, relevance = case.get(SCAN), case.get(RELEVANCE)
     map_voxels = voxels_of(relevance) if relevance else None
     difference = difference_from_normal(voxels_of(scan), bool(case.result["quantification"]["mirrored"]))
     panels = paint_panels(voxels_of(scan), map_voxels, *load_mri(), load_atlas().regions, difference)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import slicer
 
 from ..base.errors import DaTscanError
@@ -11,14 +12,15 @@ from ..batch.run import Options
 from ..mni.atlas import GRID_AFFINE
 from ..reporting.panels import relevance_limit
 from .background import Outcome, Task
-from .case import RELEVANCE, SCAN, TABLE, TRANSFORM, Case, registration_of
+from .batch_table import results_node, show_table, write_batch_table
+from .case import RELEVANCE, SCAN, TABLE, TRANSFORM, Case, automatic_matrix, is_derived, registration_of
 from .comparison import take_back
 from .display import color_scan
-from .tables import show_table, write_results_table, write_sbr_table
+from .inputs import method_input, model_input, scan_inputs, transform_input
+from .state import STAGES, inputs_of_stage, merged_records, merged_result
+from .tables import write_sbr_table
 from .volumes import scan_of
 from .work import BatchRequest, ScanRequest
-
-RESULTS_ATTRIBUTE = "DaTscanAI.Results"
 
 
 def run_scan(volume, transform, options: dict, show, wait: bool, progress=None, finished=None):
@@ -33,13 +35,21 @@ def run_scan(volume, transform, options: dict, show, wait: bool, progress=None, 
     Raises:
         DaTscanError: volume, transform, model or method cannot be used.
     """
+    if is_derived(volume):
+        raise DaTscanError(f"{volume.GetName()} is no scan but made by this module: select the scan itself.")
     case = Case.of(volume)
-    scan = scan_of(volume, case.get(TRANSFORM) if case else None)
+    own_transform = case.get(TRANSFORM) if case else None
+    scan = scan_of(volume, own_transform)
     registration = registration_of(transform) if transform else None
-    request = ScanRequest(scan, volume.GetName(), registration=registration, **options)
+    automatic = automatic_matrix(own_transform) if isinstance(registration, np.ndarray) else None
+    request = ScanRequest(
+        scan, volume.GetName(), registration=registration, automatic_registration=automatic, **options
+    )
+    # As they are now: what is changed while the process works makes its answer outdated.
+    inputs = {**scan_inputs(volume, case), **choices_of(request)}
 
     def take(analysis):
-        result = put_analysis(volume, analysis)
+        result = put_analysis(volume, analysis, request.last_stage, inputs)
         if show:
             show()
         return result
@@ -47,22 +57,51 @@ def run_scan(volume, transform, options: dict, show, wait: bool, progress=None, 
     return _run(request, take, wait, progress, finished, lambda: slicer.mrmlScene.IsNodePresent(volume))
 
 
-def put_analysis(volume, analysis) -> dict:
-    """Bring the nodes of a volume's case up to date; gives the result."""
+def choices_of(request: ScanRequest | None) -> dict:
+    """What was chosen for a request, as it is compared; None stands for one that chose nothing."""
+    method, model = (request.method, request.model) if request else (None, None)
+    return {"method": method_input(method), "model": model_input(model)}
+
+
+def put_analysis(volume, analysis, last_stage: str = STAGES[-1], inputs: dict | None = None) -> dict:
+    """Bring the nodes of a volume's case up to date; gives the analysis' result.
+
+    What a former run has found in later stages stays; it is outdated if its inputs are not those of this run.
+
+    Args:
+        last_stage: that was asked for.
+        inputs: that the analysis was made from; None for the scan as it is now and the default choices.
+    """
     case = Case.of(volume, create=True)
-    case.result = analysis.result
-    case.put_registration(analysis.result["registration"])
+    result = analysis.result
+    inputs = dict(inputs or {**scan_inputs(volume, case), **choices_of(None)})
+    inputs["transform"] = transform_input(result["registration"]["scanner_from_mni_ras"])
+    new = {
+        stage: {"inputs": inputs_of_stage(stage, inputs), "warnings": result["warnings"], "error": result["error"]}
+        for stage in STAGES[: STAGES.index(last_stage) + 1]
+    }
+    records = merged_records(case.records, new, last_stage)
+    merged = merged_result(case.result, result, last_stage, records)
+    case.put_registration(result["registration"])
     take_back(case)
-    scan = case.put_volume(SCAN, analysis.normalized, GRID_AFFINE, "in MNI space")
-    if scan:
-        color_scan(scan)
-    relevance = analysis.relevance
-    if relevance is not None:
-        relevance = relevance / relevance_limit(relevance)
-    case.put_volume(RELEVANCE, relevance, GRID_AFFINE, "relevance")
-    write_sbr_table(case.put_new(TABLE, "vtkMRMLTableNode", "SBR"), analysis.result)
+    _put_nodes(case, analysis, last_stage, merged)
+    case.put_result(merged, records)  # last: who watches the case finds all that it speaks of
+    return result
+
+
+def _put_nodes(case, analysis, last_stage, merged):
+    """The volumes and the table of the stages that have run."""
+    if last_stage != "registration":
+        scan = case.put_volume(SCAN, analysis.normalized, GRID_AFFINE, "in MNI space")
+        if scan:
+            color_scan(scan)
+        write_sbr_table(case.put_new(TABLE, "vtkMRMLTableNode", "SBR"), merged)
+    if last_stage == "classification":
+        relevance = analysis.relevance
+        if relevance is not None:
+            relevance = relevance / relevance_limit(relevance)
+        case.put_volume(RELEVANCE, relevance, GRID_AFFINE, "relevance")
     case.group()
-    return analysis.result
 
 
 def run_batch(inputs, output, options: dict, show: bool, wait: bool, progress=None, finished=None):
@@ -80,12 +119,12 @@ def run_batch(inputs, output, options: dict, show: bool, wait: bool, progress=No
     scans = tuple((volume.GetName(), scan_of(volume)) for volume in volumes)
     request = BatchRequest(paths, Options(output=Path(output), **options), scans)
 
-    def take(rows):
-        node = _results_node()
-        write_results_table(node, rows)
+    def take(answer):
+        node = results_node()
+        write_batch_table(node, answer, request.options.output, request.options.model)
         if show:
             show_table(node)
-        return rows
+        return answer.rows
 
     return _run(request, take, wait, progress, finished, lambda: True)
 
@@ -99,15 +138,6 @@ def _sorted_inputs(inputs):
     if not inputs or any(entry is None for entry in inputs):
         raise DaTscanError("No scans were given: choose a folder, a manifest or volumes.")
     return paths, volumes
-
-
-def _results_node():
-    for node in slicer.util.getNodesByClass("vtkMRMLTableNode"):
-        if node.GetAttribute(RESULTS_ATTRIBUTE):
-            return node
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "DaTscan AI results")
-    node.SetAttribute(RESULTS_ATTRIBUTE, "1")
-    return node
 
 
 def _run(request, take, wait, progress, finished, is_wanted):

@@ -1,50 +1,46 @@
 """Results as table nodes, which are saved with the scene."""
 
-import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from ..reporting.numbers import against_normals_text
 from ..reporting.wording import number, value_of
+from .scores import normal_limits, z_score
 
-_REGIONS = ("caudate", "putamen", "striatum")
 _SIDES = ("right", "left")
+_DASH = "-"
 
 
 def write_sbr_table(node, result: dict) -> None:
     """Fill a table node with a result's specific binding ratios by region and side.
 
-    Asymmetry and, where the result has them, z-score, deviation and percentile among normals stand beside.
+    Where there are normals that fit, the z score stands beside each value, and the normals' limits at the end.
     """
     quantification = value_of(result, "quantification") or {}
-    normal = value_of(quantification, "normals", "measures") or {}
     names = {"caudate": _("Caudate"), "putamen": _("Putamen"), "striatum": _("Striatum")}
-    rows = [[names[region], *_row(quantification, normal, region)] for region in _REGIONS]
-    ratios = [number(value_of(quantification, "caudate_putamen_ratio", side)) for side in _SIDES]
-    rows.append([_("Caudate/putamen"), *ratios, *[""] * (len(rows[0]) - 3)])
-    headings = [
-        _("SBR"),
-        _("Right"),
-        _("Left"),
-        _("Asymmetry"),
-        _("Right against normals"),
-        _("Left against normals"),
-    ]
-    write_table(node, headings[: len(rows[0])], rows)
+    has_normals = value_of(quantification, "z") is not None
+    rows = [[name, *_row(quantification, region, has_normals)] for region, name in names.items()]
+    headings = [_("SBR"), _("Right"), _("z right"), _("Left"), _("z left"), _("Asym."), _("Normal")]
+    if not has_normals:
+        headings = [headings[index] for index in (0, 1, 3, 5)]
+    write_table(node, headings, rows)
 
 
-def _row(quantification, normal, region):
-    keys = [f"{region}_{side}" for side in _SIDES]
-    values = [value_of(quantification, "sbr", key) for key in keys]
+def _row(quantification, region, has_normals):
+    keys, cells = [f"{region}_{side}" for side in _SIDES], []
+    for key in keys:
+        cells.append(_number(value_of(quantification, "sbr", key)))
+        if has_normals:
+            z = z_score(quantification, key)
+            cells.append(_DASH if z is None else number(z, 1, signed=True))
     asymmetry = value_of(quantification, "asymmetry_percent", region)
-    texts = [*(number(value) for value in values), "" if asymmetry is None else f"{asymmetry:.1f} %"]
-    return texts + [against_normals_text(normal.get(key)) for key in keys if normal]
+    cells.append("" if asymmetry is None else f"{asymmetry:.0f} %")
+    limits = normal_limits(quantification, keys)
+    return cells + ([_DASH if limits is None else f"{limits[0]:.1f}-{limits[1]:.1f}"] if has_normals else [])
 
 
-def write_results_table(node, rows: list[dict[str, str]]) -> None:
-    """Fill a table node with the rows of `results.csv`."""
-    headings = list(rows[0]) if rows else ["case", "error"]
-    write_table(node, headings, [[row[heading] for heading in headings] for row in rows])
+def _number(value):
+    """Two digits; what is not available takes no more room than a number."""
+    return _DASH if value is None else number(value)
 
 
 def write_table(node, headings: list[str], rows: list[list[str]]) -> None:
@@ -60,13 +56,3 @@ def write_table(node, headings: list[str], rows: list[list[str]]) -> None:
     node.SetUseColumnTitleAsColumnHeader(True)
     node.SetLocked(True)
     node.EndModify(modified)
-
-
-def show_table(node) -> None:
-    """Open a table beside the views."""
-    manager = slicer.app.layoutManager()
-    if manager is None:
-        return
-    manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpTableView)
-    slicer.app.applicationLogic().GetSelectionNode().SetActiveTableID(node.GetID())
-    slicer.app.applicationLogic().PropagateTableSelection()

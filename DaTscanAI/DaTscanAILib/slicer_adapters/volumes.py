@@ -112,7 +112,10 @@ def add_scan(scan, name: str):
 
 
 def show_loaded(volume_node):
-    """Let the slice views show a volume that has just been loaded, as Slicer's own readers do; gives the volume."""
+    """Select a volume that has just been loaded and show it, as Slicer's own readers do; gives the volume."""
+    from .parameters import select_scan
+
+    select_scan(volume_node)
     logic = slicer.app.applicationLogic()
     logic.GetSelectionNode().SetActiveVolumeID(volume_node.GetID())
     logic.PropagateVolumeSelection()
@@ -135,7 +138,7 @@ def scan_of(volume_node, registration_transform=None):
     if volume_node.GetImageData() is None or slicer.util.arrayFromVolume(volume_node).ndim != 3:
         raise DaTscanError(f"{name} holds no gray-scale volume: select the reconstructed scan.")
     voxels = np.array(voxels_of(volume_node), np.float32, order="C")
-    affine = _world_from_local(volume_node, registration_transform) @ affine_of(volume_node)
+    affine = world_from_local(volume_node, registration_transform) @ affine_of(volume_node)
     check_shape(name, voxels.shape)
     check_geometry(name, affine)
     check_values(name, voxels)
@@ -154,8 +157,12 @@ def scan_of(volume_node, registration_transform=None):
     )
 
 
-def _world_from_local(volume_node, registration_transform):
-    """4x4 of the transforms above a volume, without those that only show its registration."""
+def world_from_local(volume_node, registration_transform):
+    """4x4 of the transforms above a volume, without those that only show its registration.
+
+    Raises:
+        DaTscanError: they are not linear.
+    """
     parent = volume_node.GetParentTransformNode()
     if parent is None or parent is registration_transform or parent.GetAttribute(TRANSFORM_ATTRIBUTE):
         return np.eye(4)

@@ -13,7 +13,8 @@ from ..quantification.other_method import Method
 from ..reading.inputs import collect_cases, safe_name
 from ..reading.scan import Scan
 from ..registration.affine import Registration
-from ..reporting.result_files import prepare_output, table_row, write_case, write_table
+from ..reporting.result_files import prepare_output, read_result, table_row, write_case, write_table
+from .scores import z_score
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class ScanRequest:
         device: "auto", "cpu" or "cuda".
         method: of the SBRs; None for the default.
         registration: in place of the automatic one, or the affine (4x4, scanner from MNI) that somebody gave.
+        automatic_registration: 4x4, scanner from MNI: what an affine given by hand took the place of, or None.
     """
 
     scan: Scan
@@ -37,6 +39,7 @@ class ScanRequest:
     device: str = "auto"
     method: Method | None = None
     registration: Registration | np.ndarray | None = None
+    automatic_registration: np.ndarray | None = None
 
     def run(self, progress: Callable[[dict], None]) -> Analysis:
         """The analysis; `progress` is told `{"stage": ...}` as each stage begins.
@@ -50,8 +53,40 @@ class ScanRequest:
 
         if self.last_stage == "classification":
             analyzer = _analyzer(self.model, self.device)
-            return analyzer.analyze(self.scan, self.case, self.registration, self.method, tell)
-        return measure(self.scan, self.case, self.registration, self.last_stage, self.method, tell)
+            analysis = analyzer.analyze(self.scan, self.case, self.registration, self.method, tell)
+        else:
+            analysis = measure(self.scan, self.case, self.registration, self.last_stage, self.method, tell)
+        if self.automatic_registration is not None:
+            self._warn_of_another_side(analysis.result)
+        return analysis
+
+    def _warn_of_another_side(self, result):
+        """Say it where the affine given by hand makes the other putamen the lower one."""
+        side = (result["quantification"] or {}).get("lower_putamen")
+        if side is None:
+            return
+        automatic = Registration(self.automatic_registration, 1.0, True, {})
+        before = (measure(self.scan, self.case, automatic).result["quantification"] or {}).get("lower_putamen")
+        if before not in (None, side):
+            result["warnings"].append(
+                f"With this registration the {side} putamen is the lower one, with the automatic one it is the "
+                f"{before} putamen: compare both with the template."
+            )
+
+
+@dataclass(frozen=True)
+class BatchAnswer:
+    """What a batch has found.
+
+    Attributes:
+        rows: of the results table.
+        scans: file or folder of each case's scan; cases that are no files have none.
+        lower_putamen: SBR and z score (either may be None) of the lower putamen by case.
+    """
+
+    rows: list[dict[str, str]]
+    scans: dict[str, str]
+    lower_putamen: dict[str, tuple[float | None, float | None]]
 
 
 @dataclass(frozen=True)
@@ -68,8 +103,8 @@ class BatchRequest:
     options: Options
     scans: tuple[tuple[str, Scan], ...] = ()
 
-    def run(self, progress: Callable[[dict], None]) -> list[dict[str, str]]:
-        """The rows of the results table; `progress` is told of each case as it ends.
+    def run(self, progress: Callable[[dict], None]) -> BatchAnswer:
+        """The rows of the results table and what lies behind them; `progress` is told of each case as it ends.
 
         Raises:
             DaTscanError: inputs, output folder or model cannot be used; nothing was run.
@@ -90,7 +125,15 @@ class BatchRequest:
             rows.append(self._run_scan(unused_name(name, rows), scan))
             tell(rows[-1], len(rows))
         write_table(prepare_output(self.options.output), rows)
-        return rows
+        scans = {case.name: str(case.path.absolute()) for case in cases if case.path}
+        return BatchAnswer(rows, scans, {row["case"]: self._lower_putamen(row["case"]) for row in rows})
+
+    def _lower_putamen(self, name):
+        """SBR and z score of the lower putamen, from the case's own result."""
+        result = read_result(self.options.output / name) or {}
+        quantification = result.get("quantification") or {}
+        key = f"putamen_{quantification.get('lower_putamen')}"
+        return (quantification.get("sbr") or {}).get(key), z_score(quantification, key)
 
     def _run_scan(self, name, scan):
         """The row of a scan that is no file."""

@@ -31,12 +31,15 @@ def main(folder: Path | str) -> int:
 
     try:
         request = pickle.loads((folder / REQUEST).read_bytes())
+        (folder / REQUEST).unlink()  # the scan is no longer on the disk than it must be
         atomic_write_bytes(folder / ANSWER, pickle.dumps(request.run(_tell)))
     except DaTscanError as error:
         _tell({"error": str(error)})
         return UNUSABLE
     except KeyboardInterrupt:
         return STOPPED
+    finally:
+        _is_removed_as_leftover(folder)
     return DONE
 
 
@@ -45,14 +48,23 @@ def _tell(event):
 
 
 def _stop_when_told(folder):
-    """End the process when the folder holds a stop file or is gone, at the latest after a short grace."""
+    """End the process when the folder holds a stop file or is gone, or Slicer is, at the latest after a grace."""
     import _thread
 
-    while folder.is_dir() and not (folder / STOP).exists():
+    while folder.is_dir() and not (folder / STOP).exists() and not _is_removed_as_leftover(folder):
         time.sleep(_POLL_S)
     _thread.interrupt_main()
     time.sleep(_GRACE_S)
     os._exit(STOPPED)
+
+
+def _is_removed_as_leftover(folder):
+    """Remove the folder if Slicer has ended; gives whether it has."""
+    from .leftovers import owner_is_gone, remove_folder
+
+    if is_gone := owner_is_gone(folder):
+        remove_folder(folder)
+    return is_gone
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Section 6: many scans, and the report of this one."""
+"""Many scans."""
 
 import qt
 from slicer.i18n import tr as _
@@ -11,7 +11,6 @@ class BatchPanel(Panel):
 
     def connect(self):
         self.ui.runBatchButton.connect("clicked()", self.onRun)
-        self.ui.reportButton.connect("clicked()", self.onReport)
         self.ui.manifestButton.connect("clicked()", self.onManifest)
         self.ui.batchInputEdit.connect("currentPathChanged(QString)", self.onInputChosen)
         self.ui.batchOutputEdit.connect("currentPathChanged(QString)", self.onOutputChosen)
@@ -35,20 +34,12 @@ class BatchPanel(Panel):
 
     def onRun(self):
         """Start the batch, or cancel it."""
-        self.widget.runBatch()
+        if self.widget.runs.isIdle:
+            self.widget.runs.startBatch()
+        else:
+            self.widget.runs.cancel()
 
-    def onReport(self):
-        """Ask for a file and write the report."""
-        from ...reading.inputs import safe_name
-
-        title, name = _("Save the report"), f"{safe_name(self.case.name)}.pdf"
-        path = qt.QFileDialog.getSaveFileName(self.widget.parent, title, name, _("PDF") + " (*.pdf)")
-        if path:
-            with self.widget.errorsSaid(_("The report could not be written.")):
-                self.widget.logic.saveReport(self.volume, path)
-                self.widget.say(_("The report was written."))
-
-    def update(self, _result):
+    def update(self, _result, _state):
         for edit, path in (
             (self.ui.batchInputEdit, self.parameters.batchInput if self.parameters else ""),
             (self.ui.batchOutputEdit, self.parameters.batchOutput if self.parameters else ""),
@@ -57,7 +48,9 @@ class BatchPanel(Panel):
                 edit.currentPath = path
 
     def enable(self, idle):
-        self.ui.reportButton.enabled = idle and bool(self.case and self.case.result)
         ready = bool(self.parameters and self.parameters.batchInput and self.parameters.batchOutput)
-        if not self.widget.isBatchRunning:
+        if idle:
+            self.ui.runBatchButton.text = _("Analyze all")
+            self.ui.runBatchButton.toolTip = _("Choose a folder or manifest and a folder for the results.")
+        if idle or not self.widget.runs.isBatch:
             self.ui.runBatchButton.enabled = idle and ready

@@ -1,4 +1,4 @@
-"""Section 4: model, device and the members' votes."""
+"""Model and device."""
 
 from slicer.i18n import tr as _
 
@@ -12,6 +12,7 @@ class ClassificationPanel(Panel):
         self.ui.classifyButton.connect("clicked()", self.onClassify)
         self.ui.modelSelector.connect("currentIndexChanged(int)", self.onModelChosen)
         self.ui.modelFolderEdit.connect("currentPathChanged(QString)", self.onFolderChosen)
+        self.ui.installTorchButton.connect("clicked()", self.onInstallTorch)
         self._names = []
         self._folderChosen = False  # perhaps before its path is known
         self.fillModels()
@@ -38,7 +39,7 @@ class ClassificationPanel(Panel):
             return
         self._folderChosen = index >= len(self._names)
         self.parameters.model = self.ui.modelFolderEdit.currentPath if self._folderChosen else self._names[index]
-        self.ui.modelFolderEdit.enabled = self._folderChosen
+        self._showFolder(self._folderChosen)
 
     def onFolderChosen(self, path):
         """Keep the folder where it is what is chosen."""
@@ -47,41 +48,44 @@ class ClassificationPanel(Panel):
 
     def onClassify(self):
         """Measure and classify with the registration that there is."""
-        self.widget.run("classification", keep="registration")
+        self.widget.runs.startScan("classification", keep="registration")
 
-    def update(self, result):
-        from ...reporting.wording import answer_of, value_of
-        from ..installation import device_in_words
+    def onInstallTorch(self):
+        """Install PyTorch, or its extension, after asking."""
+        from ..installation import offer_torch
+
+        with self.widget.errorsSaid(_("PyTorch could not be installed.")):
+            offer_torch()
+        self.widget.refresh()
+
+    def update(self, result, _state):
+        from ...reporting.wording import value_of
+        from ..installation import device_in_words, has_torch
 
         self._showModel()
-        classification = value_of(result, "classification")
-        used = value_of(classification, "device")
+        used = value_of(result, "classification", "device")
         chosen = self.parameters.device.value if self.parameters else "auto"
         self.ui.deviceLabel.text = (
             _("{device} in the last run").format(device=used) if used else device_in_words(chosen)
         )
-        if value_of(classification, "label") is None:
-            self.ui.votesLabel.text = _("not classified yet")
-            return
-        answer = answer_of(result)
-        model = _("Model {name}, version {version}: {trained_on}").format(
-            name=answer.model, version=classification["model_version"], trained_on=classification["trained_on"]
-        )
-        self.ui.votesLabel.text = "\n".join(filter(None, [answer.probability, answer.votes, model]))
+        self.ui.installTorchButton.visible = not has_torch()
 
     def _showModel(self):
-        """Select the parameter node's model."""
-        name = self.parameters.model if self.parameters else ""
-        if not name and self._names and not self._folderChosen:
-            name = self._names[0]
+        """Select the parameter node's model, or the one that a new scene begins with."""
+        is_folder = self._folderChosen and not self.parameters.model
+        name = "" if is_folder else (self.widget.session.model() or next(iter(self._names), ""))
         is_folder = name not in self._names
         selector = self.ui.modelSelector
         selector.blockSignals(True)
         selector.currentIndex = len(self._names) if is_folder else self._names.index(name)
         selector.blockSignals(False)
-        self.ui.modelFolderEdit.enabled = is_folder
+        self._showFolder(is_folder)
         if is_folder and self.ui.modelFolderEdit.currentPath != name:
             self.ui.modelFolderEdit.currentPath = name
 
+    def _showFolder(self, visible):
+        self.ui.modelFolderEdit.visible = self.ui.modelFolderCaption.visible = visible
+
     def enable(self, idle):
         self.ui.classifyButton.enabled = idle and self.volume is not None
+        self.ui.installTorchButton.enabled = idle

@@ -1,6 +1,4 @@
-"""Section 5: how the relevance is shown."""
-
-from slicer.i18n import tr as _
+"""The map that explains the answer: how it is shown."""
 
 from .panel import Panel
 
@@ -12,14 +10,22 @@ class ExplanationPanel(Panel):
         self.ui.showViewsButton.connect("clicked()", self.onShowViews)
 
     def onShowViews(self):
-        """Back to the four views."""
-        self.widget.showCase()
+        """Back to the four views with the result."""
+        from ..parameters import Comparison
 
-    def update(self, result):
-        from ...reporting.wording import explanation_of, value_of
+        self.parameters.comparison = Comparison.NONE
+        self.widget.views.show()
 
-        explained = value_of(result, "explanation", "ipsilateral_putamen_relevance") is not None
-        self.ui.explanationLabel.text = explanation_of(result) if explained else _("not classified yet")
+    def update(self, _result, state):
+        explained = state["classification"].is_current
+        for widget in (
+            self.ui.thresholdSlider,
+            self.ui.opacitySlider,
+            self.ui.signsSelector,
+            self.ui.showInSlicesCheckBox,
+            self.ui.showIn3DCheckBox,
+        ):
+            widget.enabled = explained
 
     def enable(self, idle):
-        self.ui.showViewsButton.enabled = idle and self.case is not None
+        self.ui.showViewsButton.enabled = idle and self.volume is not None

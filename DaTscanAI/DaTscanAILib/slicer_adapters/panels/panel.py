@@ -1,6 +1,7 @@
 """What the sections of the module's panel have in common."""
 
 from ..case import Case
+from ..state import ScanState
 
 
 class Panel:
@@ -33,8 +34,16 @@ class Panel:
     def connect(self) -> None:
         """Connect the section's buttons."""
 
-    def update(self, result: dict | None) -> None:
-        """Show a result, or that there is none yet."""
+    def bind(self) -> None:
+        """A parameter node is about to be bound to the panel."""
+
+    def update(self, result: dict | None, state: ScanState) -> None:
+        """Show a result, or that there is none yet.
+
+        Args:
+            result: what is known of the selected scan.
+            state: whether its stages still belong to the scan.
+        """
 
     def enable(self, idle: bool) -> None:
         """Enable what can be done now.

@@ -1,4 +1,4 @@
-"""Section 3: specific binding ratios."""
+"""Specific binding ratios."""
 
 from slicer.i18n import tr as _
 
@@ -14,10 +14,10 @@ class QuantificationPanel(Panel):
 
     def onQuantify(self):
         """Measure with the registration that there is."""
-        self.widget.run("quantification", keep="registration")
+        self.widget.runs.startScan("quantification", keep="registration")
 
     def onDefaultMethod(self):
-        """Back to the usual volumes and percentile."""
+        """Back to the volumes and the percentile of the default method."""
         from ...quantification.hottest_voxels import HOTTEST_VOLUME_ML
         from ...quantification.scaling import REFERENCE_PERCENTILE
 
@@ -25,22 +25,15 @@ class QuantificationPanel(Panel):
             setattr(self.parameters, f"{nucleus}Volume", volume)
         self.parameters.referencePercentile = REFERENCE_PERCENTILE
 
-    def update(self, result):
-        from ...reporting.wording import number, value_of
+    def update(self, result, state):
+        from ...reporting.wording import value_of
 
-        if value_of(result, "quantification", "reference_level") is None:
-            self.ui.asymmetryLabel.text = _("not measured yet")
+        side = value_of(result, "quantification", "lower_putamen")
+        if side is None:
+            self.ui.lowerSideLabel.text = _("not measured yet")
             return
-        lines = []
-        for nucleus, title in (("putamen", _("Putamen")), ("caudate", _("Caudate"))):
-            percent = number(value_of(result, "quantification", "asymmetry_percent", nucleus), 1)
-            lines.append(_("{nucleus} asymmetry: {percent} %").format(nucleus=title, percent=percent))
-        side = {"left": _("left"), "right": _("right")}.get(value_of(result, "quantification", "lower_putamen"))
-        lines.append(_("Lower putamen: {side}").format(side=side))
-        source = value_of(result, "quantification", "normals", "source")
-        if source:
-            lines.append(_("Normals: {source}").format(source=source))
-        self.ui.asymmetryLabel.text = "\n".join(lines)
+        self.ui.lowerSideLabel.text = {"left": _("left"), "right": _("right")}[side]
+        self.ui.lowerSideLabel.enabled = not state["quantification"].is_outdated
 
     def enable(self, idle):
         self.ui.quantifyButton.enabled = idle and self.volume is not None

@@ -1,10 +1,12 @@
-"""Section 2: the registration, its quality, and its correction by hand."""
+"""The registration, its quality, and its correction by hand."""
 
 import numpy as np
-import slicer
 from slicer.i18n import tr as _
 
-from ..case import TRANSFORM, automatic_registration, is_by_hand, registration_of, set_scanner_from_mni
+from ..by_hand import SLIDERS, base_of, distance_from_automatic, judged, move_by, values_of
+from ..case import TRANSFORM, automatic_registration
+from ..parameters import Comparison
+from ..session import is_registered
 from .panel import Panel
 
 _GOOD = 0.8  # quality from which a look at the comparison is not asked for
@@ -15,10 +17,15 @@ class RegistrationPanel(Panel):
 
     def connect(self):
         self._adjusted = None  # the transform that the sliders move
+        self._base = np.eye(4)  # from which their offsets count
+        self._sliders = [getattr(self.ui, f"{name}Slider") for name in SLIDERS]
         self.ui.registerButton.connect("clicked()", self.onRegister)
-        self.ui.compareButton.connect("clicked()", self.onCompare)
         self.ui.adjustButton.connect("toggled(bool)", self.onAdjust)
         self.ui.resetRegistrationButton.connect("clicked()", self.onReset)
+        self._values = np.zeros(len(SLIDERS))
+        for index, slider in enumerate(self._sliders):
+            slider.connect("valueIsChanging(double)", lambda value, index=index: self.onSliderMoving(index, value))
+            slider.connect("valueChanged(double)", lambda value, index=index: self.onSliderMoved(index, value))
 
     @property
     def transform(self):
@@ -26,74 +33,82 @@ class RegistrationPanel(Panel):
         return self.case.get(TRANSFORM) if self.case else None
 
     def onRegister(self):
-        """Register anew."""
-        self.ui.adjustButton.checked = False
-        self.widget.run("registration", keep="nothing")
-
-    def onCompare(self):
-        """Show scan and template as chosen."""
-        with self.widget.errorsSaid(_("The comparison could not be shown.")):
-            self.widget.logic.compare(self.volume, self.parameters.comparison.value)
+        """Register anew; the comparison with the template comes up when it is done."""
+        self.widget.runs.startScan("registration", keep="nothing")
 
     def onAdjust(self, active):
-        """Give the sliders the case's transform, and show what they do."""
-        self._bind(self.transform if active else None)
+        """Let the sliders move the scan, and show what they do."""
+        self._adjusted = self.transform if active else None
+        self.ui.adjustFrame.visible = self._adjusted is not None
+        if self._adjusted is None:
+            return
+        self._base = base_of(self._adjusted)
+        self._showValues()
+        if self.parameters.comparison is Comparison.NONE:
+            self.parameters.comparison = Comparison.FUSED
+
+    def onSliderMoving(self, index, value):
+        """While the mouse is down the scan follows, where that is quick."""
+        if self.parameters and self.parameters.comparison is not Comparison.CHECKERBOARD:
+            self.onSliderMoved(index, value)
+
+    def onSliderMoved(self, index, value):
+        """Take the scan to the place that the sliders say."""
         if self._adjusted is not None:
-            with self.widget.errorsSaid(_("The comparison could not be shown.")):
-                self.widget.logic.compare(self.volume, "fused")  # the one that follows the sliders
+            self._values[index] = value  # the slider itself still has its former value while it moves
+            move_by(self._adjusted, self._base, self._values)
 
     def onReset(self):
         """Give up the correction by hand."""
-        automatic = automatic_registration(self.transform)
-        if automatic:
-            adjusted = self._adjusted
-            self._bind(None)  # the sliders go back to zero when they are bound, and would move the transform before
-            set_scanner_from_mni(self.transform, np.array(automatic["scanner_from_mni_ras"]))
-            self._bind(adjusted)
-            self.update(self.case.result)
+        if self.transform is not None and automatic_registration(self.transform):
+            move_by(self.transform, base_of(self.transform), np.zeros(len(SLIDERS)))
+            self._showValues()
 
-    def _bind(self, transform):
-        """Let the sliders move a transform; None for none, which disables them."""
-        event = slicer.vtkMRMLTransformNode.TransformModifiedEvent
-        if self._adjusted is not None:
-            self.widget.removeObserver(self._adjusted, event, self.onTransformModified)
-        self._adjusted = transform
-        for sliders in (self.ui.translationSliders, self.ui.rotationSliders):
-            sliders.setMRMLTransformNode(transform)
-        if transform is not None:
-            self.widget.addObserver(transform, event, self.onTransformModified)
+    def _showValues(self):
+        """Let the sliders stand where the transform is, without moving it."""
+        if self._adjusted is None:
+            return
+        self._values = values_of(self._adjusted, self._base)
+        for slider, value in zip(self._sliders, self._values, strict=True):
+            slider.blockSignals(True)
+            slider.value = float(value)
+            slider.blockSignals(False)
 
-    def onTransformModified(self, _caller=None, _event=None):
-        """Say that the registration is by hand now."""
-        self.ui.registrationQualityLabel.text = self._quality()
+    def update(self, _result, _state):
+        if self._adjusted is not None and (self.transform is not self._adjusted or not self.widget.runs.isIdle):
+            self.ui.adjustButton.checked = False  # another scan was selected, or a run uses the registration
+        self.ui.registrationQualityLabel.text = self._quality(_state)
 
-    def update(self, _result):
-        if self.transform is None or self.transform is not self._adjusted:  # another scan was selected
-            self.ui.adjustButton.checked = False
-        self.ui.registrationQualityLabel.text = self._quality()
-
-    def _quality(self):
-        """Number and traffic light in words."""
-        from ...reporting.wording import value_of
-
+    def _quality(self, state):
+        """Number and traffic light in words, by hand or not."""
         if self.transform is None:
             return _("not registered yet")
-        registration = registration_of(self.transform)
-        if is_by_hand(self.transform):
-            used = value_of(self.case.result, "registration", "scanner_from_mni_ras")
-            if used is not None and np.allclose(used, registration, atol=1e-4):
-                return _("corrected by hand")
-            return _("corrected by hand: measure or classify again to use it")
+        if not is_registered(self.volume):
+            return _("of the scan before it was changed: register again")
+        registration = judged(self.volume)
         if not registration.accepted:
             words = _("RED, not accepted: correct the header or adjust by hand")
         elif registration.quality < _GOOD:
             words = _("YELLOW, look at the comparison before you rely on it")
         else:
             words = _("GREEN, good")
-        return f"{registration.quality:.2f} - {words}"
+        return "\n".join(filter(None, [f"{registration.quality:.2f} - {words}", self._by_hand(registration, state)]))
+
+    def _by_hand(self, registration, state):
+        if not registration.manual:
+            return ""
+        distance = distance_from_automatic(self.transform)
+        words = (
+            _("By hand.")
+            if distance is None
+            else _("By hand, {distance} mm from the automatic one.").format(distance=f"{distance:.1f}")
+        )
+        is_used = state["quantification"].is_current
+        return words if is_used else words + " " + _("Measure or analyze to use it.")
 
     def enable(self, idle):
-        registered = self.transform is not None
+        registered = self.volume is not None and is_registered(self.volume)
         self.ui.registerButton.enabled = idle and self.volume is not None
-        for button in (self.ui.compareButton, self.ui.adjustButton, self.ui.resetRegistrationButton):
+        self.ui.comparisonSelector.enabled = registered
+        for button in (self.ui.adjustButton, self.ui.resetRegistrationButton):
             button.enabled = idle and registered

@@ -1,35 +1,91 @@
-"""The answer: label with probability, SBRs, registration, explanation, warnings."""
+"""The answer: in words first, then the table, then the numbers behind them; gray where it no longer holds."""
 
+import qt
 from slicer.i18n import tr as _
 
 from ..case import TABLE
+from ..reports import report_problem
+from ..words import answer_heading, answer_sentences, details, outdated_sentence, registration_sentence
 from .panel import Panel
+
+_NARROWEST_COLUMN = 30  # pixels; the table view's own 60 would need more than the panel has
+_NO_ANSWER = "No answer is given; the error says why."  # the heading and the sentence below it say so
 
 
 class ResultPanel(Panel):
     """What a person wants to know at a glance."""
 
-    def update(self, result):
-        from ...reporting.wording import answer_of, explanation_of, registration_alarm, registration_of, value_of
+    def connect(self):
+        self.ui.reportButton.connect("clicked()", self.onReport)
+        self._state = None
 
+    def onReport(self):
+        """Ask for a file and write the report."""
+        from ...reading.inputs import safe_name
+
+        title, name = _("Save the report"), f"{safe_name(self.case.name)}.pdf"
+        path = qt.QFileDialog.getSaveFileName(self.widget.parent, title, name, _("PDF") + " (*.pdf)")
+        if path:
+            with self.widget.errorsSaid(_("The report could not be written.")):
+                self.widget.logic.saveReport(self.volume, path)
+                self.widget.log(_("The report was written."))
+
+    def update(self, result, state):
+        self._state = state
+        self.ui.answerLabel.text = answer_heading(result, state)
+        self.ui.answerLabel.enabled = self.ui.answerDetailLabel.enabled = not state["classification"].is_outdated
+        self.ui.answerDetailLabel.text = "\n".join(self._sentences(result, state)) if result else ""
+        self.ui.answerDetailLabel.visible = bool(self.ui.answerDetailLabel.text)
+        self._showOutdated(state)
+        self._showTable(result, state)
+        self._showWarnings(result, state)
+        self.ui.detailsLabel.text = "\n".join(details(result)) if result else ""
+        self.ui.detailsLabel.enabled = not state.is_outdated
+        self.ui.detailsCollapsibleButton.visible = result is not None
+
+    def _sentences(self, result, state):
+        """Those of stages that have run; an error of other inputs is no news of these."""
+        error_holds = result.get("error") is None or not state.is_outdated
+        sentences = answer_sentences(result) if error_holds else []
+        return [line for line in (*sentences, registration_sentence(result)) if line]
+
+    def _showOutdated(self, state):
+        """Why, once: the reason of the last stage is that of all that follow from the same change."""
+        stages = {
+            "classification": _("The answer {reason}."),
+            "quantification": _("The SBRs: {reason}."),
+            "registration": _("The registration {reason}."),
+        }
+        lines, said = [], set()
+        for stage, words in stages.items():
+            if state[stage].is_outdated and state[stage].reason not in said:
+                said.add(state[stage].reason)
+                lines.append(words.format(reason=outdated_sentence(state[stage].reason)))
+        self.ui.outdatedLabel.text = "\n".join(lines)
+        self.ui.outdatedLabel.visible = bool(lines)
+
+    def _showTable(self, result, state):
         table = self.case.get(TABLE) if self.case else None
-        self.ui.sbrTableView.visible = table is not None
-        if table is not None:
-            self.ui.sbrTableView.setMRMLTableNode(table)
-            source = value_of(result, "quantification", "normals", "source")
-            self.ui.sbrTableView.toolTip = _("Normals: {source}").format(source=source) if source else ""
-        if result is None:
-            self.ui.answerLabel.text = _("No result yet")
-            self.ui.answerDetailLabel.text = self.ui.warningsLabel.text = ""
+        measured = table is not None and bool(result) and bool(result.get("quantification"))
+        self.ui.sbrTableView.visible = measured
+        if not measured:
             return
-        answer = answer_of(result)
-        self.ui.answerLabel.text = answer.heading
-        lines = [answer.meaning]
-        if value_of(result, "classification", "label"):
-            lines[:0] = [answer.probability]
-            lines += [explanation_of(result)]
-        lines += [registration_alarm(result) or registration_of(result)]
-        self.ui.answerDetailLabel.text = "\n".join(lines)
-        warnings = result.get("warnings") or [_("none")]
-        self.ui.warningsLabel.text = "\n".join([_("Warnings:"), *(f"- {warning}" for warning in warnings)])
-        self.ui.sbrTableView.resizeColumnsToContents()
+        self.ui.sbrTableView.enabled = not state["quantification"].is_outdated
+        self.ui.sbrTableView.setMRMLTableNode(table)
+        header = self.ui.sbrTableView.horizontalHeader()
+        header.setMinimumSectionSize(_NARROWEST_COLUMN)
+        header.setSectionResizeMode(qt.QHeaderView.Stretch)
+
+    def _showWarnings(self, result, state):
+        """None at all take no line; those that the answer's error repeats are left out."""
+        warnings = (result or {}).get("warnings") or []
+        error = (result or {}).get("error") or ""
+        lines = [warning for warning in warnings if warning not in error and warning != _NO_ANSWER]
+        self.ui.warningsLabel.text = "\n".join(lines)
+        self.ui.warningsLabel.enabled = not state.is_outdated
+        self.ui.warningsLabel.visible = bool(lines)
+
+    def enable(self, idle):
+        problem = report_problem(self.case, self._state) if self._state else None
+        self.ui.reportButton.enabled = idle and problem is None
+        self.ui.reportButton.toolTip = problem or _("One page with answer, numbers and pictures.")

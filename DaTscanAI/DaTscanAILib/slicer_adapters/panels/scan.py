@@ -1,9 +1,10 @@
-"""Section 1: which scan, and whether its header is right."""
+"""Which scan, and whether its header is right."""
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..case import is_derived
 from .panel import Panel
 
 
@@ -37,34 +38,38 @@ class ScanPanel(Panel):
 
     def _load(self, load):
         with self.widget.errorsSaid(_("The scan could not be loaded.")):
-            volume = load()
-            self.parameters.inputVolume = volume
-            slicer.util.setSliceViewerLayers(background=volume, foreground=None, fit=True)
-            self.widget.say(_("Loaded {name}. Press Analyze.").format(name=volume.GetName()))
+            self.parameters.inputVolume = load()
+            self.widget.log(_("Loaded {name}.").format(name=self.volume.GetName()))
 
     def onFlipSuperior(self):
         """Exchange head and foot."""
-        self._flip("S")
+        self.widget.logic.flip(self.volume, "S")
 
     def onFlipLeft(self):
         """Exchange left and right."""
-        self._flip("R")
+        self.widget.logic.flip(self.volume, "R")
 
     def onFlipFront(self):
         """Exchange front and back."""
-        self._flip("A")
+        self.widget.logic.flip(self.volume, "A")
 
-    def _flip(self, axis):
-        self.widget.logic.flip(self.volume, axis)
-        slicer.util.setSliceViewerLayers(background=self.volume, foreground=None, fit=True)
-        self.widget.refresh()
-        self.widget.say(_("The header was corrected: analyze again."))
+    def bind(self):
+        self._hideOwnVolumes()
 
-    def update(self, _result):
+    def update(self, _result, _state):
         from ..volumes import describe_geometry
 
+        self._hideOwnVolumes()
         has_image = self.volume is not None and self.volume.GetImageData() is not None
-        self.ui.geometryLabel.text = describe_geometry(self.volume) if has_image else _("no scan is selected")
+        self.ui.geometryLabel.text = describe_geometry(self.volume) if has_image else _("No scan is selected.")
+
+    def _hideOwnVolumes(self):
+        """Offer scans only: neither what was made of them nor the templates."""
+        volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        model = self.ui.inputSelector.sortFilterProxyModel()
+        hidden = tuple(volume.GetID() for volume in volumes if is_derived(volume))
+        if tuple(model.hiddenNodeIDs) != hidden:
+            model.hiddenNodeIDs = hidden
 
     def enable(self, idle):
         for button in (self.ui.loadScanButton, self.ui.loadSampleButton, self.ui.loadNormalSampleButton):

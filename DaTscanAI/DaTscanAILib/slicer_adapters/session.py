@@ -1,0 +1,124 @@
+"""The scans of a scene under what its parameter node chooses; the panel and the console ask here."""
+
+import slicer
+
+from ..base.errors import DaTscanError
+from .application_settings import DEFAULT_MODEL, setting
+from .case import TRANSFORM, Case, is_by_hand, is_derived
+from .comparison import compare
+from .display import hide_other_cases, is_scan_current, show_in_four_views, show_nothing
+from .inputs import method_input, model_input, state_for
+from .parameters import Comparison
+from .regions import show_regions
+from .settings import Settings
+from .state import ScanState
+
+_NUCLEI = ("caudate", "putamen", "striatum")
+
+
+class Session:
+    """What is chosen, and what is known under these choices.
+
+    Args:
+        parameters: the scene's parameter node, typed.
+    """
+
+    def __init__(self, parameters):
+        self.parameters = parameters
+
+    def method(self):
+        """The SBR method that is asked for."""
+        from ..quantification.other_method import Method
+
+        volumes = {nucleus: getattr(self.parameters, f"{nucleus}Volume") for nucleus in _NUCLEI}
+        return Method(volumes, self.parameters.referencePercentile)
+
+    def model(self) -> str | None:
+        """Name or folder of the model that is asked for; None for the shipped default."""
+        return self.parameters.model or setting(DEFAULT_MODEL) or None
+
+    def settings(self) -> Settings:
+        """How cases are to be shown."""
+        return Settings(
+            content=self.parameters.content.value,
+            threshold=self.parameters.threshold,
+            opacity=self.parameters.opacity,
+            signs=self.parameters.signs.value,
+            in_slices=self.parameters.showInSlices,
+            in_3d=self.parameters.showIn3D,
+        )
+
+    def known(self, volume) -> tuple[dict | None, ScanState]:
+        """A volume's result, and the state of its stages under what is chosen now."""
+        case = Case.of(volume)
+        choices = {"method": method_input(self.method()), "model": model_input(self.model())}
+        return (case.result if case else None), state_for(volume, choices)
+
+    def select(self, volume, model: str | None, method) -> None:
+        """Let panel and views show a volume, with the model and the method that its result was made with."""
+        from ..quantification.other_method import Method
+
+        method = method or Method()
+        with slicer.util.NodeModify(self.parameters.parameterNode):
+            self.parameters.inputVolume, self.parameters.model = volume, model or ""
+            self.parameters.comparison = Comparison.NONE
+            for nucleus in _NUCLEI:
+                setattr(self.parameters, f"{nucleus}Volume", method.hottest_volume_ml[nucleus])
+            self.parameters.referencePercentile = method.reference_percentile
+        self.show(volume)
+
+    def show(self, volume, keep_position: bool = False) -> None:
+        """Show in the four views what is known of a volume and still holds."""
+        if volume is None:
+            show_nothing()
+            return
+        hide_other_cases(volume)
+        show_in_four_views(volume, self.known(volume)[1], self.settings(), keep_position)
+        self.show_regions(volume, self.parameters.showRegions)
+
+    def show_regions(self, volume, visible: bool) -> None:
+        """Show or hide the regions of an analyzed volume; of one that has changed since they stay hidden."""
+        case = Case.of(volume)
+        if case is not None:
+            holds = is_scan_current(self.known(volume)[1])
+            show_regions(case, visible and holds, self.method().hottest_volume_ml)
+
+    def compare(self, volume, way: str, keep_position: bool = False) -> None:
+        """Show a registered volume with the template.
+
+        Raises:
+            DaTscanError: it is not registered as it is now.
+        """
+        if not is_registered(volume):
+            raise DaTscanError("The scan is not registered yet, or has changed since: press Register first.")
+        hide_other_cases(volume)
+        compare(Case.of(volume), way, keep_position)
+
+
+def is_registered(volume) -> bool:
+    """Whether a volume has a transform to MNI, automatic or by hand, that is of the volume as it is now."""
+    state = state_for(volume)["registration"]
+    return state.is_current or state.reason == "transform"
+
+
+def registration_to_keep(volume, keep: str):
+    """The case's transform node if it is to be used again.
+
+    Args:
+        keep: "registration", "manual" (only if it was made by hand) or "nothing".
+    """
+    case = Case.of(volume)
+    transform = case.get(TRANSFORM) if case else None
+    if transform is None or keep == "nothing" or not is_registered(volume):
+        return None
+    return transform if keep == "registration" or is_by_hand(transform) else None
+
+
+def is_scan(volume) -> bool:
+    """Whether a node may be a scan: a volume, no label map, none of the module's own."""
+    return volume is not None and volume.GetClassName() == "vtkMRMLScalarVolumeNode" and not is_derived(volume)
+
+
+def first_scan():
+    """The first volume of the scene that may be a scan; None without any."""
+    return next(filter(is_scan, slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")), None)

@@ -1,0 +1,177 @@
+"""What the panel says: a physician's words first, every sentence with its translation mark."""
+
+import ast
+import copy
+import re
+
+import pytest
+
+pytest.importorskip("slicer", reason="slicer-core is not installed")
+
+from fake_ui import MODULE_FOLDER
+from picture_factory import result_with
+from slicer_environment import prepare
+
+from DaTscanAILib.slicer_adapters.state import STAGES, Freshness, ScanState, StageState
+
+CURRENT = ScanState(dict.fromkeys(STAGES, StageState(Freshness.CURRENT)))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def slicer():
+    return prepare()
+
+
+def result(**explanation):
+    """Reduced, lower putamen right."""
+    changed = copy.deepcopy(result_with(error=None))
+    changed["quantification"]["lower_putamen"] = "right"
+    changed["explanation"].update(explanation)
+    return changed
+
+
+def sentences(result):
+    from DaTscanAILib.slicer_adapters.words import answer_sentences
+
+    return answer_sentences(result)
+
+
+def test_the_argument_is_said_with_its_side():
+    assert sentences(result()) == ["Probability of reduced uptake: 97 %", "The right putamen argues for reduced."]
+
+
+def test_an_argument_against_the_answer_asks_for_a_second_look():
+    assert sentences(result(consistent=False))[1] == (
+        "The right putamen argues for normal, against the answer: this scan needs a second look."
+    )
+
+
+@pytest.mark.parametrize(
+    ("probability", "sentence"),
+    [
+        (0.04, "Healing the right putamen would make the answer normal."),
+        (0.81, "Healing the right putamen alone would leave a probability of 81 %."),
+    ],
+)
+def test_what_healing_would_change_is_said_where_the_result_has_it(probability, sentence):
+    what_if = [
+        {"region": "caudate", "side": "left", "probability_reduced": 0.96, "change": -0.01},
+        {"region": "putamen", "side": "right", "probability_reduced": probability, "change": probability - 0.97},
+    ]
+    assert sentences(result(what_if=what_if))[2] == sentence
+
+
+def test_reasons_of_doubt_and_atypical_patterns_are_said_where_the_result_has_them():
+    changed = result()
+    changed["classification"].update(
+        label="uncertain", doubt=["The votes disagree."], atypical=["The caudate is worse."]
+    )
+    said = sentences(changed)
+    assert "The votes disagree." in said
+    assert said[-1] == "The caudate is worse."
+
+
+def test_the_numbers_stand_under_details_alone():
+    """Point 12: votes, shares, cuts and versions are a developer's."""
+    from DaTscanAILib.slicer_adapters.words import details
+
+    changed = result(ipsilateral_putamen_share=0.11, share_cut=-0.005)
+    changed["classification"].update(model_version="0.1.0", trained_on="simulated scans", device="cpu")
+    changed["quantification"]["grades"] = {"putamen_posterior_right": {"grade": "almost missing"}}
+    said, behind = " ".join(sentences(changed)), "\n".join(details(changed))
+    for number in ("0.0021", "11.0%", "-0.5%", "0.1.0", "votes", "quality"):
+        assert number not in said.lower()
+    for number in ("0.0021", "+11.0%", "-0.5%", "0.1.0", "Votes for reduced of 5 networks", "quality 0.93"):
+        assert number in behind
+    assert "Loss of the right posterior putamen: almost missing" in behind
+
+
+@pytest.mark.parametrize("missing", ["classification", "explanation", "quantification", "registration"])
+def test_what_a_result_lacks_is_not_spoken_of(missing):
+    """Point 12: no "not available %"."""
+    from DaTscanAILib.slicer_adapters.words import details
+
+    changed = result_with(error=None, **{missing: None})
+    text = "\n".join([*sentences(changed), *details(changed)])
+    assert "None" not in text
+    assert "not available %" not in text
+
+
+def test_an_error_takes_the_place_of_the_answer():
+    changed = result_with(classification={"label": None}, error="scan: the field of view cuts the striatum.")
+    assert sentences(changed) == ["scan: the field of view cuts the striatum."]
+
+
+def test_each_reason_has_its_sentence():
+    from DaTscanAILib.slicer_adapters.state import CHOICES, SCAN_INPUTS
+    from DaTscanAILib.slicer_adapters.words import outdated_sentence
+
+    reasons = {*SCAN_INPUTS, *(name for names in CHOICES.values() for name in names), "unknown"}
+    said = [outdated_sentence(reason) for reason in (*reasons, "flip R", "flip A", "flip S")]
+    assert len(set(said)) == len(said)
+
+
+def test_the_status_is_one_sentence_for_each_state():
+    """Point 4."""
+    from DaTscanAILib.slicer_adapters.status import status_sentence
+
+    none = ScanState()
+    measured = ScanState({**CURRENT.stages, "classification": StageState()})
+    registered = ScanState({**none.stages, "registration": StageState(Freshness.CURRENT)})
+    outdated = ScanState(dict.fromkeys(STAGES, StageState(Freshness.OUTDATED, "flip R")))
+    unclassified = result_with(classification={"label": None})
+    assert status_sentence(None, None, none) == "No scan is selected: load one."
+    assert status_sentence("a", None, none) == "a: not analyzed yet."
+    assert status_sentence("a", result(), CURRENT) == "a: reduced."
+    assert status_sentence("a", unclassified, CURRENT) == "a: not classified; the result says why."
+    assert status_sentence("a", unclassified, measured) == "a: measured, not classified yet."
+    assert status_sentence("a", unclassified, registered) == "a: registered, not measured yet."
+    assert "before the flip left-right. Analyze again." in status_sentence("a", result(), outdated)
+    assert status_sentence("a", result(), CURRENT, "a is constant.") == "a is constant."
+    assert status_sentence("a", result(), CURRENT, "Cancelled.") == "a: Cancelled."
+
+
+# ---- translation
+
+
+SHOWN = {"text", "toolTip"}
+CALLS = {"say", "log", "note", "_say", "sayOfBatch", "addItem", "addRow", "setText", "setWindowTitle", "errorsSaid"}
+
+
+def test_every_text_that_is_shown_has_a_translation_mark():
+    """Sentences of the core, which go into result files too, stay English."""
+    files = [MODULE_FOLDER / "DaTscanAI.py", *(MODULE_FOLDER / "DaTscanAILib" / "slicer_adapters").rglob("*.py")]
+    unmarked = []
+    for path in files:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            for value in _shown_values(node):
+                unmarked += [f"{path.name}:{text.lineno}: {text.value}" for text in _bare_texts(value)]
+    assert not unmarked, "\n".join(unmarked)
+
+
+def test_marks_hold_plain_texts():
+    """What is put into a text comes by `format`: extraction reads literals."""
+    for path in (MODULE_FOLDER / "DaTscanAILib" / "slicer_adapters").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_":
+                assert all(isinstance(argument, ast.Constant) for argument in node.args), f"{path}:{node.lineno}"
+
+
+def _shown_values(node):
+    if isinstance(node, ast.Assign) and any(getattr(target, "attr", "") in SHOWN for target in node.targets):
+        yield node.value
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in CALLS:
+        yield from node.args
+
+
+def _bare_texts(value):
+    """Literals with words in them outside a mark."""
+    if isinstance(value, ast.Call) and getattr(value.func, "id", "") == "_":
+        return
+    if isinstance(value, ast.Constant) and isinstance(value.value, str) and re.search(r"[A-Za-z]{3}", value.value):
+        yield value
+    for child in ast.iter_child_nodes(value):
+        if isinstance(value, ast.Call) and child is value.func and not isinstance(child, ast.Attribute):
+            continue
+        yield from _bare_texts(child)
