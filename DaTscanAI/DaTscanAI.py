@@ -333,6 +333,8 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         model=None,
         device="auto",
         method=None,
+        normals=None,
+        secondReader=None,
         registrationTransform=None,
         showResult=True,
         waitForCompletion=True,
@@ -347,6 +349,8 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
             model: name of a shipped model or a model folder; None for the default.
             device: "auto", "cpu" or "cuda".
             method: `quantification.other_method.Method` of the SBRs; None for the default.
+            normals: database to set the scan beside (`normals build`), a path or a name; None gives no z scores.
+            secondReader: another model that reads the scan too; None for none.
             registrationTransform: linear transform node, scan to MNI, in place of the automatic registration.
             showResult: show the case in the views.
             waitForCompletion: if False, another process does the work and a task with `cancel()` is returned.
@@ -363,8 +367,9 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
 
         if inputVolume is None:
             raise DaTscanError("No volume was given: select or load a scan.")
-        options = {"last_stage": lastStage, "model": model, "device": device, "method": method}
-        show = (lambda: self.session.select(inputVolume, model, method)) if showResult else None
+        choices = {"method": method, "model": model, "normals": normals, "second_reader": secondReader}
+        options = {"last_stage": lastStage, "device": device, **choices}
+        show = (lambda: self.session.select(inputVolume, choices)) if showResult else None
         return run_scan(inputVolume, registrationTransform, options, show, waitForCompletion, progress, finished)
 
     def processBatch(
@@ -372,6 +377,8 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         inputs,
         outputFolder,
         model=None,
+        normals=None,
+        secondReader=None,
         device="auto",
         resume=False,
         report=True,
@@ -385,7 +392,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         Args:
             inputs: one or a list of files, folders, CSV manifests or volume nodes.
             outputFolder: of the results.
-            model, device, waitForCompletion, finished: as in `process`.
+            model, normals, secondReader, device, waitForCompletion, finished: as in `process`.
             resume: keep the cases that a former run has finished.
             report: write `report.pdf` for each case.
             showResult: put the table of results into the scene and open it.
@@ -399,7 +406,8 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         """
         from DaTscanAILib.slicer_adapters.running import run_batch
 
-        options = {"model": model, "device": device, "resume": resume, "report": report}
+        options = {"model": model, "normals": normals, "second_reader": secondReader, "device": device}
+        options |= {"resume": resume, "report": report}
         return run_batch(inputs, outputFolder, options, showResult, waitForCompletion, progress, finished)
 
     def result(self, inputVolume):

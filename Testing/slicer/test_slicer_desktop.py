@@ -56,7 +56,7 @@ def legend_mask(view):
 def test_the_legend_is_small_and_beside_the_brain(desktop, name):
     """Point 9: its letters had 30 pixels and stood on the brain."""
     views, logic, volume = desktop
-    logic.session.select(volume, None, None)
+    logic.session.select(volume, {})
     legend = legend_mask(views[name])
     first_row, last_row, first_column, last_column = box_of(legend)
     height, width = last_row - first_row, last_column - first_column
@@ -71,7 +71,7 @@ def test_the_legend_says_what_its_colors_argue_for(desktop):
     import slicer
 
     _, logic, volume = desktop
-    logic.session.select(volume, None, None)
+    logic.session.select(volume, {})
     (legend,) = slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode")
     colors = legend.GetPrimaryDisplayNode().GetColorNode()
     names = [colors.GetColorName(index).strip() for index in range(colors.GetNumberOfColors())][::-1]
@@ -84,7 +84,7 @@ def test_the_legend_has_the_colors_of_the_map(desktop):
     import slicer
 
     _, logic, volume = desktop
-    logic.session.select(volume, None, None)
+    logic.session.select(volume, {})
     (legend,) = slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode")
     colors = legend.GetPrimaryDisplayNode().GetColorNode().GetLookupTable()
     ends = [np.array(colors.GetTableValue(index)[:3]) * 255 for index in (0, colors.GetNumberOfTableValues() - 1)]
@@ -100,7 +100,7 @@ def test_no_legend_where_no_map_is_shown(desktop, content):
     from DaTscanAILib.slicer_adapters.parameters import Content
 
     views, logic, volume = desktop
-    logic.session.select(volume, None, None)
+    logic.session.select(volume, {})
     parameters = logic.getParameterNode()
     if content in ("scan", "scan_only"):
         parameters.content = Content(content)
@@ -187,7 +187,7 @@ def test_the_templates_outline_shows_where_the_scan_should_be(desktop):
     node.SetDisplayVisibility(False)
     painted = (with_outline != views["Red"].pixels()).any(axis=-1)
     assert 0.003 < painted.mean() < 0.03
-    logic.session.select(volume, None, None)
+    logic.session.select(volume, {})
     assert not node.GetDisplayVisibility()
 
 
@@ -208,7 +208,7 @@ def test_the_scan_below_the_relevance_is_gray(desktop):
     from DaTscanAILib.slicer_adapters.parameters import Content
 
     views, logic, volume = desktop
-    logic.session.select(volume, None, None)
+    logic.session.select(volume, {})
     logic.getParameterNode().content = Content.RELEVANCE_ON_SCAN
     logic.show(volume)
     pixels = views["Red"].pixels().astype(int)

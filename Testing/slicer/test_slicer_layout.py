@@ -52,7 +52,7 @@ def test_one_screen_holds_scan_button_answer_table_and_map_controls(room):
     """Point 17. Of 900 px the window's own bars take 200; it was 2,348 px unfolded."""
     assert max(room["bottoms"].values()) < 700
     assert room["heights"]["as it opens"] < 760
-    assert room["heights"]["unfolded"] < 1500
+    assert room["heights"]["unfolded"] < 1800
 
 
 def test_the_table_fits_without_a_scroll_bar(room):

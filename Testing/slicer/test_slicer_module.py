@@ -432,21 +432,34 @@ def test_the_report_is_that_of_the_command_line(slicer, logic, tmp_path):
     assert not (tmp_path / "no.pdf").exists()
 
 
-def test_z_scores_stand_in_the_table(slicer):
+def test_the_table_has_z_scores_and_limits_where_there_are_normals(slicer):
+    """Point 11: in columns that the panel's width holds."""
     from picture_factory import result_with
 
     from DaTscanAILib.slicer_adapters.tables import write_sbr_table
 
+    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
+    write_sbr_table(table, result_with())
+    assert [table.GetColumnName(column) for column in range(4)] == ["SBR", "Right", "Left", "Asym."]
+    assert table.GetNumberOfColumns() == 4
     result = result_with()
     keys = [f"{nucleus}_{side}" for nucleus in ("caudate", "putamen", "striatum") for side in ("left", "right")]
-    measures = {key: {"z": -1.74, "percent_deviation": -29.0, "percentile": 4.1} for key in keys}
+    measures = {key: {"z": -1.74, "limits_90": [1.62, 3.88]} for key in keys}
+    measures["putamen_left"] = {"z": -3.96, "limits_90": [1.58, 3.91]}
     result["quantification"]["normals"] = {"source": "somewhere", "measures": measures}
-    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
+    result["quantification"]["z"] = {key: entry["z"] for key, entry in measures.items()}
     write_sbr_table(table, result)
-    headings = ["Asymmetry", "Right against normals", "Left against normals"]
-    assert [table.GetColumnName(column) for column in range(6)][3:] == headings
-    row = [table.GetCellText(1, column) for column in range(6)]
-    assert row == ["Putamen", "2.13", "1.02", "70.5 %", "z -1.7, -29 %, P 4", "z -1.7, -29 %, P 4"]
+    assert [table.GetColumnName(column) for column in range(7)] == [
+        "SBR",
+        "Right",
+        "z right",
+        "Left",
+        "z left",
+        "Asym.",
+        "Normal",
+    ]
+    row = [table.GetCellText(1, column) for column in range(7)]
+    assert row == ["Putamen", "2.13", "-1.7", "1.02", "-4.0", "70 %", "1.6-3.9"]
 
 
 # ---- batch
@@ -516,7 +529,7 @@ def test_the_table_of_a_batch_stands_below_empty_views(slicer, logic, model, tmp
     volume = add_input(slicer)
     put_analysis(volume, synthetic_analysis())
     composite = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
-    logic.session.select(volume, None, None)
+    logic.session.select(volume, {})
     assert composite.GetBackgroundVolumeID()
     layouts, connected, properties = [], [], {}
     view = SimpleNamespace(

@@ -39,12 +39,11 @@ def logic(slicer):
 @pytest.fixture
 def analyzed(slicer, logic):
     """A scan with a whole result, made under what the parameter node chooses."""
-    from DaTscanAILib.slicer_adapters.inputs import method_input, model_input, scan_inputs
+    from DaTscanAILib.slicer_adapters.inputs import chosen_inputs, scan_inputs
     from DaTscanAILib.slicer_adapters.running import put_analysis
 
     volume = add_input(slicer)
-    choices = {"method": method_input(None), "model": model_input(None)}
-    put_analysis(volume, synthetic_analysis(), inputs={**scan_inputs(volume, None), **choices})
+    put_analysis(volume, synthetic_analysis(), inputs={**scan_inputs(volume, None), **chosen_inputs()})
     return volume
 
 
@@ -115,6 +114,14 @@ def choose_model(slicer, logic, volume):
     logic.getParameterNode().model = "another model"
 
 
+def choose_normals(slicer, logic, volume):
+    logic.getParameterNode().normals = "a site"
+
+
+def choose_second_reader(slicer, logic, volume):
+    logic.getParameterNode().secondReader = "another model"
+
+
 def choose_device(slicer, logic, volume):
     from DaTscanAILib.slicer_adapters.parameters import Device
 
@@ -144,6 +151,8 @@ CHANGES = {
     "seen through its registration": (see_through_transform, ALL_CURRENT, ""),
     "method": (choose_method, {**ALL_CURRENT, "quantification": OUTDATED}, "method"),
     "model": (choose_model, {**ALL_CURRENT, "classification": OUTDATED}, "model"),
+    "normals": (choose_normals, {**ALL_CURRENT, "quantification": OUTDATED}, "normals"),
+    "second reader": (choose_second_reader, {**ALL_CURRENT, "classification": OUTDATED}, "second_reader"),
     "device": (choose_device, ALL_CURRENT, ""),
     "name": (rename, ALL_CURRENT, ""),
     "window": (change_window, ALL_CURRENT, ""),

@@ -169,9 +169,14 @@ def _bare_texts(value):
     """Literals with words in them outside a mark."""
     if isinstance(value, ast.Call) and getattr(value.func, "id", "") == "_":
         return
-    if isinstance(value, ast.Constant) and isinstance(value.value, str) and re.search(r"[A-Za-z]{3}", value.value):
-        yield value
-    for child in ast.iter_child_nodes(value):
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        if re.search(r"[A-Za-z]{3}", re.sub(r"{.*?}", "", value.value)):
+            yield value
+        return
+    if isinstance(value, ast.Subscript):
+        yield from _bare_texts(value.value)
+        return
+    for child in value.values if isinstance(value, ast.Dict) else ast.iter_child_nodes(value):
         if isinstance(value, ast.Call) and child is value.func and not isinstance(child, ast.Attribute):
             continue
         yield from _bare_texts(child)

@@ -3,7 +3,7 @@
 import slicer
 from slicer.i18n import tr as _
 
-DEFAULT_MODEL, NORMALS, REPORT_LANGUAGE = "DaTscanAI/DefaultModel", "DaTscanAI/Normals", "DaTscanAI/ReportLanguage"
+DEFAULT_MODEL, NORMALS = "DaTscanAI/DefaultModel", "DaTscanAI/Normals"
 
 
 def setting(key: str) -> str:
@@ -29,6 +29,11 @@ def _new_panel():
     panel.registerProperty(
         DEFAULT_MODEL, models, "currentUserDataAsString", str(qt.SIGNAL("currentIndexChanged(int)"))
     )
+    normals = ctk.ctkPathLineEdit()
+    normals.filters = ctk.ctkPathLineEdit.Dirs | ctk.ctkPathLineEdit.Files
+    normals.toolTip = _("The database of normal scans that every scan is set beside, if the panel names no other.")
+    layout.addRow(_("Normals:"), normals)
+    panel.registerProperty(NORMALS, normals, "currentPath", str(qt.SIGNAL("currentPathChanged(QString)")))
     return panel
 
 

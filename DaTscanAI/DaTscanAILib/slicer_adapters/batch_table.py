@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..base.errors import DaTscanError
-from .inputs import method_input, model_input, scan_inputs
+from .inputs import chosen_inputs, scan_inputs
 from .parameters import select_scan
 from .tables import write_table
 from .volumes import load_scan
@@ -28,13 +28,13 @@ def results_node():
     return slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "DaTscan AI results")
 
 
-def write_batch_table(node, answer, output: Path, model: str | None) -> None:
+def write_batch_table(node, answer, output: Path, choices: dict) -> None:
     """Fill a table node with a batch.
 
     Args:
         answer: `work.BatchAnswer`.
         output: folder of the results.
-        model: that was asked for.
+        choices: model, normals and second reader that were asked for.
     """
     rows, rest = answer.rows, []
     if rows:
@@ -43,7 +43,7 @@ def write_batch_table(node, answer, output: Path, model: str | None) -> None:
     write_table(node, headings, [_cells(row, answer.lower_putamen.get(row["case"]), rest) for row in rows])
     place = {
         "output": str(output.absolute()),
-        "model": model,
+        "choices": choices,
         "scans": [answer.scans.get(row["case"]) for row in rows],
     }
     node.SetAttribute(RESULTS_ATTRIBUTE, json.dumps({**place, "cases": [row["case"] for row in rows]}))
@@ -77,7 +77,7 @@ def open_row(node, index: int):
     volume = _volume_of(case, file)
     folder = Path(place["output"]) / case
     if (folder / "result.json").is_file():
-        _put_result(volume, folder, place["model"])
+        _put_result(volume, folder, place["choices"])
     select_scan(volume)
     return volume
 
@@ -94,7 +94,7 @@ def _volume_of(case, file):
     return volume
 
 
-def _put_result(volume, folder, model):
+def _put_result(volume, folder, choices):
     from ..analysis import Analysis
     from ..reporting.result_files import read_result
     from .running import put_analysis
@@ -103,7 +103,7 @@ def _put_result(volume, folder, model):
     if result is None or result.get("registration") is None:
         return
     normalized, relevance = (_voxels(folder / f"{name}.nii.gz") for name in ("normalized", "relevance"))
-    inputs = {**scan_inputs(volume, None), "method": method_input(None), "model": model_input(model)}
+    inputs = {**scan_inputs(volume, None), **chosen_inputs(**choices)}
     put_analysis(volume, Analysis(result, normalized, relevance, result.get("error")), inputs=inputs)
 
 

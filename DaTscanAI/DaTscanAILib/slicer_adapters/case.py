@@ -125,6 +125,9 @@ class Case:
     def remove(self) -> None:
         """Take the case with all its nodes out of the scene."""
         nodes = [node for node in (*(self.get(role) for role in _ROLES), self.node) if node]
+        rendering = self.get(RENDERING)
+        display = slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(rendering)
+        nodes += [display.GetVolumePropertyNode()] if display and display.GetVolumePropertyNode() else []
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
         item = hierarchy.GetItemByDataNode(self.node) if hierarchy else 0
         folder = hierarchy.GetItemParent(item) if item else 0

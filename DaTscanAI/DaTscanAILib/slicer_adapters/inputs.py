@@ -35,7 +35,7 @@ def state_for(volume, choices: dict | None = None) -> ScanState:
     """What is known of a volume, and whether it still belongs to the volume as it is.
 
     Args:
-        choices: method, model and the like that are chosen now; None compares the scan alone.
+        choices: as `chosen_inputs` gives them; None compares the scan alone.
     """
     case = Case.of(volume)
     if case is None:
@@ -48,15 +48,22 @@ def transform_input(matrix: np.ndarray) -> list:
     return np.round(matrix, _DIGITS).tolist()
 
 
-def method_input(method) -> dict:
-    """An SBR method as it is compared; None stands for the default."""
+def chosen_inputs(
+    method=None, model: str | None = None, normals: str | None = None, second_reader: str | None = None
+):
+    """What was chosen for an analysis as it is compared, by the names of `state.CHOICES`; None for the defaults."""
     from ..quantification.other_method import Method
 
-    return asdict(method or Method())
+    return {
+        "method": asdict(method or Method()),
+        "model": _model(model),
+        "normals": None if normals is None else _normals(normals),
+        "second_reader": None if second_reader is None else _model(second_reader),
+    }
 
 
-def model_input(name: str | None) -> list:
-    """A model as it is compared: name and checksums of its weights; the name alone where it cannot be read."""
+def _model(name):
+    """Name and checksums of the weights; the name alone where it cannot be read."""
     from ..classification.model_folder import find_model
 
     try:
@@ -64,6 +71,17 @@ def model_input(name: str | None) -> list:
     except DaTscanError:
         return [str(name)]
     return [model.name, *(digest for _, digest in model.weights)]
+
+
+def _normals(site):
+    """Name and content; the name alone where it cannot be read."""
+    from ..quantification.normals import normals_text, read_normals
+
+    try:
+        database = read_normals(site)
+    except DaTscanError:
+        return [str(site)]
+    return [database.name, hashlib.blake2b(normals_text(database).encode(), digest_size=16).hexdigest()]
 
 
 def _is_linear(transform):

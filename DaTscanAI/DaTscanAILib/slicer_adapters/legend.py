@@ -85,8 +85,10 @@ def _colors(threshold, signs):
 
 
 def _legend_node(relevance):
-    logic = slicer.modules.colors.logic()
-    return logic.GetColorLegendDisplayNode(relevance) or logic.AddDefaultColorLegendDisplayNode(relevance)
+    """The volume's legend, made if needed; Slicer's own search would miss one that has colors of its own."""
+    nodes = [relevance.GetNthDisplayNode(index) for index in range(relevance.GetNumberOfDisplayNodes())]
+    found = [node for node in nodes if node is not None and node.IsA("vtkMRMLColorLegendDisplayNode")]
+    return found[0] if found else slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(relevance)
 
 
 def _primary_display_node(relevance, legend):

@@ -16,7 +16,7 @@ from .batch_table import results_node, show_table, write_batch_table
 from .case import RELEVANCE, SCAN, TABLE, TRANSFORM, Case, automatic_matrix, is_derived, registration_of
 from .comparison import take_back
 from .display import color_scan
-from .inputs import method_input, model_input, scan_inputs, transform_input
+from .inputs import chosen_inputs, scan_inputs, transform_input
 from .state import STAGES, inputs_of_stage, merged_records, merged_result
 from .tables import write_sbr_table
 from .volumes import scan_of
@@ -46,7 +46,8 @@ def run_scan(volume, transform, options: dict, show, wait: bool, progress=None, 
         scan, volume.GetName(), registration=registration, automatic_registration=automatic, **options
     )
     # As they are now: what is changed while the process works makes its answer outdated.
-    inputs = {**scan_inputs(volume, case), **choices_of(request)}
+    chosen = (request.method, request.model, request.normals, request.second_reader)
+    inputs = {**scan_inputs(volume, case), **chosen_inputs(*chosen)}
 
     def take(analysis):
         result = put_analysis(volume, analysis, request.last_stage, inputs)
@@ -55,12 +56,6 @@ def run_scan(volume, transform, options: dict, show, wait: bool, progress=None, 
         return result
 
     return _run(request, take, wait, progress, finished, lambda: slicer.mrmlScene.IsNodePresent(volume))
-
-
-def choices_of(request: ScanRequest | None) -> dict:
-    """What was chosen for a request, as it is compared; None stands for one that chose nothing."""
-    method, model = (request.method, request.model) if request else (None, None)
-    return {"method": method_input(method), "model": model_input(model)}
 
 
 def put_analysis(volume, analysis, last_stage: str = STAGES[-1], inputs: dict | None = None) -> dict:
@@ -74,7 +69,7 @@ def put_analysis(volume, analysis, last_stage: str = STAGES[-1], inputs: dict | 
     """
     case = Case.of(volume, create=True)
     result = analysis.result
-    inputs = dict(inputs or {**scan_inputs(volume, case), **choices_of(None)})
+    inputs = dict(inputs or {**scan_inputs(volume, case), **chosen_inputs()})
     inputs["transform"] = transform_input(result["registration"]["scanner_from_mni_ras"])
     new = {
         stage: {"inputs": inputs_of_stage(stage, inputs), "warnings": result["warnings"], "error": result["error"]}
@@ -121,7 +116,8 @@ def run_batch(inputs, output, options: dict, show: bool, wait: bool, progress=No
 
     def take(answer):
         node = results_node()
-        write_batch_table(node, answer, request.options.output, request.options.model)
+        choices = {name: getattr(request.options, name) for name in ("model", "normals", "second_reader")}
+        write_batch_table(node, answer, request.options.output, choices)
         if show:
             show_table(node)
         return answer.rows

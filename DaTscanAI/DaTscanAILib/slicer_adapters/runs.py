@@ -56,7 +56,8 @@ class Runs:
         """
         from .installation import ensure_torch
 
-        volume, parameters, logic = self.widget.parameters.inputVolume, self.widget.parameters, self.widget.logic
+        parameters, logic, session = self.widget.parameters, self.widget.logic, self.widget.session
+        volume = parameters.inputVolume
         self.note(volume, "")
         with self.widget.errorsSaid(_("The analysis could not be started.")):
             if lastStage == STAGES[-1] and not ensure_torch():
@@ -66,9 +67,9 @@ class Runs:
             self._task = logic.process(
                 volume,
                 lastStage=lastStage,
-                model=self.widget.session.model(),
                 device=parameters.device.value,
-                method=self.widget.session.method(),
+                method=session.method(),
+                **_named(session),
                 registrationTransform=registration_to_keep(volume, keep),
                 showResult=False,
                 waitForCompletion=False,
@@ -90,7 +91,7 @@ class Runs:
             self._task = self.widget.logic.processBatch(
                 [parameters.batchInput],
                 parameters.batchOutput,
-                model=self.widget.session.model(),
+                **_named(self.widget.session),
                 device=parameters.device.value,
                 resume=parameters.batchResume,
                 report=parameters.batchReport,
@@ -194,6 +195,11 @@ class Runs:
     def _logLines(self, outcome):
         for line in outcome.log:
             self.widget.log(line)
+
+
+def _named(session):
+    """Arguments of `process` and `processBatch` that are names or places."""
+    return {"model": session.model(), "normals": session.normals(), "secondReader": session.second_reader()}
 
 
 def _inputs_of(volume):

@@ -3,11 +3,11 @@
 import slicer
 
 from ..base.errors import DaTscanError
-from .application_settings import DEFAULT_MODEL, setting
+from .application_settings import DEFAULT_MODEL, NORMALS, setting
 from .case import TRANSFORM, Case, is_by_hand, is_derived
 from .comparison import compare
 from .display import hide_other_cases, is_scan_current, show_in_four_views, show_nothing
-from .inputs import method_input, model_input, state_for
+from .inputs import chosen_inputs, state_for
 from .parameters import Comparison
 from .regions import show_regions
 from .settings import Settings
@@ -37,6 +37,23 @@ class Session:
         """Name or folder of the model that is asked for; None for the shipped default."""
         return self.parameters.model or setting(DEFAULT_MODEL) or None
 
+    def normals(self) -> str | None:
+        """The database of normals that is asked for; None for no z scores."""
+        return self.parameters.normals or setting(NORMALS) or None
+
+    def second_reader(self) -> str | None:
+        """Folder of the second reader's model; None for none."""
+        return self.parameters.secondReader or None
+
+    def choices(self) -> dict:
+        """All that is chosen for an analysis, as arguments of a request."""
+        return {
+            "method": self.method(),
+            "model": self.model(),
+            "normals": self.normals(),
+            "second_reader": self.second_reader(),
+        }
+
     def settings(self) -> Settings:
         """How cases are to be shown."""
         return Settings(
@@ -51,20 +68,27 @@ class Session:
     def known(self, volume) -> tuple[dict | None, ScanState]:
         """A volume's result, and the state of its stages under what is chosen now."""
         case = Case.of(volume)
-        choices = {"method": method_input(self.method()), "model": model_input(self.model())}
-        return (case.result if case else None), state_for(volume, choices)
+        return (case.result if case else None), state_for(volume, chosen_inputs(**self.choices()))
 
-    def select(self, volume, model: str | None, method) -> None:
-        """Let panel and views show a volume, with the model and the method that its result was made with."""
+    def select(self, volume, choices: dict) -> None:
+        """Let panel and views show a volume, with the choices that its result was made with.
+
+        Args:
+            choices: as `choices` gives them; what is not among them is the default.
+        """
         from ..quantification.other_method import Method
 
-        method = method or Method()
-        with slicer.util.NodeModify(self.parameters.parameterNode):
-            self.parameters.inputVolume, self.parameters.model = volume, model or ""
-            self.parameters.comparison = Comparison.NONE
+        method, parameters = choices.get("method") or Method(), self.parameters
+        with slicer.util.NodeModify(parameters.parameterNode):
+            parameters.inputVolume, parameters.comparison = volume, Comparison.NONE
+            parameters.model = choices.get("model") or ""
+            parameters.normals, parameters.secondReader = (
+                choices.get("normals") or "",
+                choices.get("second_reader") or "",
+            )
             for nucleus in _NUCLEI:
-                setattr(self.parameters, f"{nucleus}Volume", method.hottest_volume_ml[nucleus])
-            self.parameters.referencePercentile = method.reference_percentile
+                setattr(parameters, f"{nucleus}Volume", method.hottest_volume_ml[nucleus])
+            parameters.referencePercentile = method.reference_percentile
         self.show(volume)
 
     def show(self, volume, keep_position: bool = False) -> None:

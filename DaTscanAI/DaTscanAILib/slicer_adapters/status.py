@@ -19,7 +19,7 @@ def status_sentence(name: str | None, result: dict | None, state: ScanState, mes
     if name is None:
         return message or _("No scan is selected: load one.")
     if message:
-        return message if name in message else f"{name}: {message}"
+        return message if message.startswith(name) else f"{name}: {message}"
     return f"{name}: {_known(result, state)}"
 
 

@@ -168,15 +168,18 @@ def _grade_lines(result):
 
 
 def _model_lines(result):
-    if value_of(result, "classification", "label") is None:
-        return []
-    classification = result["classification"]
-    model = _("Model {name}, version {version}: {trained_on}").format(
-        name=classification.get("model"),
-        version=classification.get("model_version"),
-        trained_on=classification.get("trained_on"),
-    )
-    return [model, _("Computed on {device}").format(device=classification.get("device"))]
+    """Which model answered, and where; what is not known is left out."""
+    known = {
+        key: value_of(result, "classification", key) for key in ("model", "model_version", "trained_on", "device")
+    }
+    lines = []
+    if None not in (known["model"], known["model_version"], known["trained_on"]):
+        model = _("Model {name}, version {version}: {trained_on}")
+        words = {"name": known["model"], "version": known["model_version"], "trained_on": known["trained_on"]}
+        lines.append(model.format(**words))
+    if known["device"] is not None:
+        lines.append(_("Computed on {device}").format(device=known["device"]))
+    return lines
 
 
 def _table_lines(result):

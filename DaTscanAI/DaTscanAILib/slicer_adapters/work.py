@@ -9,6 +9,7 @@ import numpy as np
 
 from ..analysis import Analysis, Analyzer, measure
 from ..batch.run import Options, analyze_batch
+from ..quantification.normals import read_normals
 from ..quantification.other_method import Method
 from ..reading.inputs import collect_cases, safe_name
 from ..reading.scan import Scan
@@ -28,6 +29,8 @@ class ScanRequest:
         model: name or folder; None for the default.
         device: "auto", "cpu" or "cuda".
         method: of the SBRs; None for the default.
+        normals: database to set the scan beside, a path or the name of a shipped one; None gives no z scores.
+        second_reader: another model that reads the scan too; None for none.
         registration: in place of the automatic one, or the affine (4x4, scanner from MNI) that somebody gave.
         automatic_registration: 4x4, scanner from MNI: what an affine given by hand took the place of, or None.
     """
@@ -38,6 +41,8 @@ class ScanRequest:
     model: str | None = None
     device: str = "auto"
     method: Method | None = None
+    normals: str | None = None
+    second_reader: str | None = None
     registration: Registration | np.ndarray | None = None
     automatic_registration: np.ndarray | None = None
 
@@ -51,11 +56,12 @@ class ScanRequest:
         def tell(stage):
             progress({"stage": stage})
 
+        normals = None if self.normals is None else read_normals(self.normals)
+        how = {"scanner_from_mni": self.registration, "method": self.method, "progress": tell, "normals": normals}
         if self.last_stage == "classification":
-            analyzer = _analyzer(self.model, self.device)
-            analysis = analyzer.analyze(self.scan, self.case, self.registration, self.method, tell)
+            analysis = _analyzer(self.model, self.device, self.second_reader).analyze(self.scan, self.case, **how)
         else:
-            analysis = measure(self.scan, self.case, self.registration, self.last_stage, self.method, tell)
+            analysis = measure(self.scan, self.case, last_stage=self.last_stage, **how)
         if self.automatic_registration is not None:
             self._warn_of_another_side(analysis.result)
         return analysis
@@ -137,7 +143,10 @@ class BatchRequest:
 
     def _run_scan(self, name, scan):
         """The row of a scan that is no file."""
-        analysis = _analyzer(self.options.model, self.options.device).analyze(scan, name)
+        options = self.options
+        normals = None if options.normals is None else read_normals(options.normals)
+        analyzer = _analyzer(options.model, options.device, options.second_reader)
+        analysis = analyzer.analyze(scan, name, normals=normals)
         write_case(self.options.output / name, analysis, self.options.report)
         return table_row(name, analysis.result, None)
 
@@ -153,6 +162,6 @@ def unused_name(name: str, rows: list[dict[str, str]]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _analyzer(model, device):
+def _analyzer(model, device, second_reader):
     """Kept ready between scans: the networks are read once."""
-    return Analyzer(model, device)
+    return Analyzer(model, device, second_reader)

@@ -12,8 +12,8 @@ class BatchPanel(Panel):
     def connect(self):
         self.ui.runBatchButton.connect("clicked()", self.onRun)
         self.ui.manifestButton.connect("clicked()", self.onManifest)
-        self.ui.batchInputEdit.connect("currentPathChanged(QString)", self.onInputChosen)
-        self.ui.batchOutputEdit.connect("currentPathChanged(QString)", self.onOutputChosen)
+        self.keepPath(self.ui.batchInputEdit, "batchInput")
+        self.keepPath(self.ui.batchOutputEdit, "batchOutput")
 
     def onManifest(self):
         """Ask for a manifest."""
@@ -21,16 +21,6 @@ class BatchPanel(Panel):
         path = qt.QFileDialog.getOpenFileName(self.widget.parent, title, "", _("Manifests") + " (*.csv *.tsv)")
         if path:
             self.ui.batchInputEdit.currentPath = path
-
-    def onInputChosen(self, path):
-        """Keep the input."""
-        if self.parameters is not None and self.parameters.batchInput != path:
-            self.parameters.batchInput = path
-
-    def onOutputChosen(self, path):
-        """Keep the output."""
-        if self.parameters is not None and self.parameters.batchOutput != path:
-            self.parameters.batchOutput = path
 
     def onRun(self):
         """Start the batch, or cancel it."""
@@ -40,12 +30,7 @@ class BatchPanel(Panel):
             self.widget.runs.cancel()
 
     def update(self, _result, _state):
-        for edit, path in (
-            (self.ui.batchInputEdit, self.parameters.batchInput if self.parameters else ""),
-            (self.ui.batchOutputEdit, self.parameters.batchOutput if self.parameters else ""),
-        ):
-            if edit.currentPath != path:
-                edit.currentPath = path
+        self.showPaths()
 
     def enable(self, idle):
         ready = bool(self.parameters and self.parameters.batchInput and self.parameters.batchOutput)

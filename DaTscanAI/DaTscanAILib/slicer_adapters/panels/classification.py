@@ -12,6 +12,7 @@ class ClassificationPanel(Panel):
         self.ui.classifyButton.connect("clicked()", self.onClassify)
         self.ui.modelSelector.connect("currentIndexChanged(int)", self.onModelChosen)
         self.ui.modelFolderEdit.connect("currentPathChanged(QString)", self.onFolderChosen)
+        self.keepPath(self.ui.secondReaderEdit, "secondReader")
         self.ui.installTorchButton.connect("clicked()", self.onInstallTorch)
         self._names = []
         self._folderChosen = False  # perhaps before its path is known
@@ -63,6 +64,7 @@ class ClassificationPanel(Panel):
         from ..installation import device_in_words, has_torch
 
         self._showModel()
+        self.showPaths()
         used = value_of(result, "classification", "device")
         chosen = self.parameters.device.value if self.parameters else "auto"
         self.ui.deviceLabel.text = (

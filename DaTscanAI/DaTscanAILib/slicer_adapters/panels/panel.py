@@ -14,6 +14,7 @@ class Panel:
     def __init__(self, widget):
         self.widget = widget
         self.ui = widget.ui
+        self._paths = []
         self.connect()
 
     @property
@@ -51,3 +52,20 @@ class Panel:
         Args:
             idle: no task is running.
         """
+
+    def keepPath(self, edit, name: str) -> None:
+        """Tie a path to a parameter of text, which Slicer's own binding does not take."""
+
+        def keep(path):
+            if self.parameters is not None and getattr(self.parameters, name) != path:
+                setattr(self.parameters, name, path)
+
+        edit.connect("currentPathChanged(QString)", keep)
+        self._paths.append((edit, name))
+
+    def showPaths(self) -> None:
+        """Show the parameters of all paths that are kept."""
+        for edit, name in self._paths:
+            path = getattr(self.parameters, name) if self.parameters else ""
+            if edit.currentPath != path:
+                edit.currentPath = path

@@ -11,6 +11,7 @@ class QuantificationPanel(Panel):
     def connect(self):
         self.ui.quantifyButton.connect("clicked()", self.onQuantify)
         self.ui.defaultMethodButton.connect("clicked()", self.onDefaultMethod)
+        self.keepPath(self.ui.normalsEdit, "normals")
 
     def onQuantify(self):
         """Measure with the registration that there is."""
@@ -26,8 +27,12 @@ class QuantificationPanel(Panel):
         self.parameters.referencePercentile = REFERENCE_PERCENTILE
 
     def update(self, result, state):
+        from ...reporting.numbers import normals_note
         from ...reporting.wording import value_of
 
+        self.showPaths()
+        self.ui.normalsLabel.text = (normals_note(result) if result else "") or ""
+        self.ui.normalsLabel.visible = bool(self.ui.normalsLabel.text)
         side = value_of(result, "quantification", "lower_putamen")
         if side is None:
             self.ui.lowerSideLabel.text = _("not measured yet")

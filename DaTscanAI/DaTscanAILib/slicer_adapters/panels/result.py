@@ -80,7 +80,8 @@ class ResultPanel(Panel):
         """None at all take no line; those that the answer's error repeats are left out."""
         warnings = (result or {}).get("warnings") or []
         error = (result or {}).get("error") or ""
-        lines = [warning for warning in warnings if warning not in error and warning != _NO_ANSWER]
+        said = f"{error}\n{self.ui.answerDetailLabel.text}\n{_NO_ANSWER}"
+        lines = [warning for warning in warnings if warning not in said]
         self.ui.warningsLabel.text = "\n".join(lines)
         self.ui.warningsLabel.enabled = not state.is_outdated
         self.ui.warningsLabel.visible = bool(lines)
