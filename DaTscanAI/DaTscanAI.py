@@ -395,7 +395,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
             model, normals, secondReader, device, waitForCompletion, finished: as in `process`.
             resume: keep the cases that a former run has finished.
             report: write `report.pdf` for each case.
-            showResult: put the table of results into the scene and open it.
+            showResult: open the table of results, which the scene has in any case.
             progress: called with `{"case": name, "answer": text, "done": n, "total": m}` after each case.
 
         Returns:
@@ -408,7 +408,8 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
 
         options = {"model": model, "normals": normals, "second_reader": secondReader, "device": device}
         options |= {"resume": resume, "report": report}
-        return run_batch(inputs, outputFolder, options, showResult, waitForCompletion, progress, finished)
+        get_session = (lambda: self.session) if showResult else None
+        return run_batch(inputs, outputFolder, options, get_session, waitForCompletion, progress, finished)
 
     def result(self, inputVolume):
         """What is known of a volume, the content of `result.json`; None before the first analysis.

@@ -391,7 +391,7 @@ def test_the_first_scan_is_none_of_the_modules_own(slicer, logic):
 
 def test_the_checkerboard_takes_squares_of_scan_and_template_by_turns(slicer, logic):
     from DaTscanAILib.slicer_adapters.case import CHECKERBOARD, Case
-    from DaTscanAILib.slicer_adapters.display import shared_fpcit_template
+    from DaTscanAILib.slicer_adapters.shared_nodes import shared_fpcit_template
     from DaTscanAILib.slicer_adapters.volumes import voxels_of
 
     volume = logic.loadSample("normal")
@@ -510,16 +510,16 @@ def test_a_double_click_on_a_row_opens_its_case(slicer, logic, model, tmp_path):
     out = tmp_path / "out"
     logic.processBatch(tmp_path / "scans", out, model=model, report=False)
     table = slicer.util.getFirstNodeByClassByName("vtkMRMLTableNode", "DaTscan AI results")
-    volume = open_row(table, 1)
+    volume = open_row(table, 1, logic.session)
     assert volume.GetName() == "good"
     assert logic.getParameterNode().inputVolume is volume
     result, written = logic.result(volume), read_result(out / "good")
     assert {key: result[key] for key in written} == written
     assert "outdated" not in result
     assert Case.of(volume).get(RELEVANCE) is not None
-    assert open_row(table, 1) is volume
+    assert open_row(table, 1, logic.session) is volume
     with pytest.raises(DaTscanError, match="broken"):
-        open_row(table, 0)
+        open_row(table, 0, logic.session)
 
 
 def test_the_table_of_a_batch_stands_below_empty_views(slicer, logic, model, tmp_path, monkeypatch):
@@ -712,7 +712,7 @@ def test_a_scan_is_shown_when_it_was_dropped_unless_the_caller_says_no(slicer, s
 
 
 def test_a_sample_is_shown_when_the_module_sample_data_has_loaded_it(slicer, shown, monkeypatch):
-    from DaTscanAI import registerSampleData
+    from DaTscanAI import onStartupCompleted
 
     sources = []
     logic = SimpleNamespace(
@@ -720,7 +720,7 @@ def test_a_sample_is_shown_when_the_module_sample_data_has_loaded_it(slicer, sho
         registerCustomSampleDataSource=lambda **options: sources.append(options),
     )
     monkeypatch.setitem(sys.modules, "SampleData", SimpleNamespace(SampleDataLogic=logic))
-    registerSampleData()
+    onStartupCompleted()
     for source in sources:
         source["customDownloader"](source)
         assert shown().GetName() == source["nodeNames"]

@@ -10,7 +10,6 @@ from slicer.i18n import tr as _
 
 from ..base.errors import DaTscanError
 from .inputs import chosen_inputs, scan_inputs
-from .parameters import select_scan
 from .tables import write_table
 from .volumes import load_scan
 
@@ -66,8 +65,11 @@ def _three_digits(text):
         return text
 
 
-def open_row(node, index: int):
+def open_row(node, index: int, session):
     """Load the scan of a row and what the batch has found, select and show it; gives the volume node.
+
+    Args:
+        session: `session.Session` that is to have it selected.
 
     Raises:
         DaTscanError: the row has no scan that can be loaded.
@@ -78,7 +80,7 @@ def open_row(node, index: int):
     folder = Path(place["output"]) / case
     if (folder / "result.json").is_file():
         _put_result(volume, folder, place["choices"])
-    select_scan(volume)
+    session.select(volume, place["choices"])
     return volume
 
 
@@ -116,12 +118,16 @@ def _voxels(path):
     return np.ascontiguousarray(sitk.GetArrayFromImage(sitk.ReadImage(str(path))).transpose(2, 1, 0), np.float32)
 
 
-def show_table(node) -> None:
-    """Open the table below the views, which are emptied: what they show is of no row yet."""
+def show_table(node, get_session) -> None:
+    """Open the table below the views, which are emptied: what they show is of no row yet.
+
+    Args:
+        get_session: gives the `session.Session` of the scene, now and when a row is opened.
+    """
     from .display import show_nothing
     from .slice_views import set_layers
 
-    select_scan(None)
+    get_session().parameters.inputVolume = None
     show_nothing()
     set_layers(None, None)
     manager = slicer.app.layoutManager()
@@ -133,15 +139,15 @@ def show_table(node) -> None:
     view = manager.tableWidget(0).tableView()
     if not view.property(RESULTS_ATTRIBUTE):  # once, though the library may have been read anew since
         view.setProperty(RESULTS_ATTRIBUTE, True)
-        view.connect("doubleClicked(QModelIndex)", lambda index: _on_double_click(view, index))
+        view.connect("doubleClicked(QModelIndex)", lambda index: _on_double_click(view, index, get_session))
 
 
-def _on_double_click(view, index):
+def _on_double_click(view, index, get_session):
     node = view.mrmlTableNode()
     if node is None or not node.GetAttribute(RESULTS_ATTRIBUTE):
         return
     try:
-        open_row(node, view.sortFilterProxyModel().mapToSource(index).row())
+        open_row(node, view.sortFilterProxyModel().mapToSource(index).row(), get_session())
     except DaTscanError as error:
         slicer.util.errorDisplay(str(error))
     except Exception as error:

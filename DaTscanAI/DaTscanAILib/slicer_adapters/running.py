@@ -99,12 +99,12 @@ def _put_nodes(case, analysis, last_stage, merged):
     case.group()
 
 
-def run_batch(inputs, output, options: dict, show: bool, wait: bool, progress=None, finished=None):
+def run_batch(inputs, output, options: dict, get_session, wait: bool, progress=None, finished=None):
     """Analyze files, folders, manifests and volume nodes into a folder of results.
 
     Args:
         options: further arguments of `Options`.
-        show: put the table of results into the scene and open it.
+        get_session: gives the session in which the table is opened; None only puts it into the scene.
         wait: do it here and now and give the rows; else give a `Task`.
 
     Raises:
@@ -118,8 +118,8 @@ def run_batch(inputs, output, options: dict, show: bool, wait: bool, progress=No
         node = results_node()
         choices = {name: getattr(request.options, name) for name in ("model", "normals", "second_reader")}
         write_batch_table(node, answer, request.options.output, choices)
-        if show:
-            show_table(node)
+        if get_session:
+            show_table(node, get_session)
         return answer.rows
 
     return _run(request, take, wait, progress, finished, lambda: True)
