@@ -12,7 +12,7 @@ from scipy import ndimage
 from ..mni.geometry import apply_affine
 from .landmarks import landmark_error
 from .parameters import PRIOR_MEAN, affine_from_parameters, parameters_from_affine
-from .quality import ACCEPTED_FROM, SURE_FROM, quality_of
+from .quality import ACCEPTED_FROM, GOOD_ERROR, SURE_FROM, quality_of
 from .smooth_scan import SmoothScan, center_of_head
 from .template import Template
 from .template_fit import Fit, TemplateFitter
@@ -84,14 +84,31 @@ def fits_from_center(voxels: np.ndarray, affine: np.ndarray, template: Template)
 
 
 def judge(voxels: np.ndarray, affine: np.ndarray, template: Template, scanner_from_mni: np.ndarray) -> Found:
-    """How well the template explains a scan through an affine that is given and stays as it is."""
+    """How well the template explains a scan through an affine that is given and stays as it is.
+
+    The quality model knows fits, which lie where the scan is explained best. So what a fit from there would move the
+    affine counts too: up to `GOOD_ERROR` is within what the quality means, twice as much leaves nothing of it.
+    """
     parameters = parameters_from_affine(scanner_from_mni)
-    plain = _plain(voxels, affine, template)
-    found = _judged(plain, plain.held(parameters))
+    fitter = _plain(voxels, affine, template)
+    found = _judged(fitter, fitter.held(parameters))
     bare = _without_zeros(voxels, affine, template) if found.quality < SURE_FROM else None
-    if bare is None:
+    if bare is not None:
+        without_zeros = _judged(bare, bare.held(parameters), without_zeros=True)
+        if without_zeros.quality > found.quality:
+            found, fitter = without_zeros, bare
+    if not found.quality:
         return found
-    return max(found, _judged(bare, bare.held(parameters), without_zeros=True), key=lambda found: found.quality)
+    moved = _moved_by_fit(fitter, parameters, found)
+    features = {**found.fit.features, "moved_by_fit": moved}
+    quality = round(found.quality * float(np.clip(2 - moved / GOOD_ERROR, 0, 1)), 6)
+    return replace(found, fit=replace(found.fit, features=features), quality=quality)
+
+
+def _moved_by_fit(fitter, parameters, held):
+    """mm, mean over the landmarks, that a fit from an affine moves it; 0 where that explains the scan no better."""
+    fit = _judged(fitter, fitter.fit(parameters))
+    return landmark_error(held.scanner_from_mni, fit.scanner_from_mni) if fit.quality > held.quality else 0.0
 
 
 def _start(fitter):

@@ -190,13 +190,9 @@ def registration_of(transform_node):
     if is_by_hand(transform_node):
         return checked_affine(scanner_from_mni(transform_node))
     automatic = automatic_registration(transform_node)
-    return Registration(
-        np.array(automatic["scanner_from_mni_ras"]),
-        automatic["quality"],
-        automatic["accepted"],
-        automatic["features"],
-        automatic["flipped"],
-    )
+    kept = ("quality", "accepted", "features", "flipped", "looks_like", "reason")
+    known = {key: automatic[key] for key in kept if key in automatic}
+    return Registration(np.array(automatic["scanner_from_mni_ras"]), **known)
 
 
 def is_by_hand(transform_node) -> bool:

@@ -92,7 +92,8 @@ class RegistrationPanel(Panel):
             words = _("YELLOW, look at the comparison before you rely on it")
         else:
             words = _("GREEN, good")
-        return "\n".join(filter(None, [f"{registration.quality:.2f} - {words}", self._by_hand(registration, state)]))
+        lines = [f"{registration.quality:.2f} - {words}", registration.reason, self._by_hand(registration, state)]
+        return "\n".join(filter(None, lines))
 
     def _by_hand(self, registration, state):
         if not registration.manual:
