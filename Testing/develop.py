@@ -3,8 +3,8 @@
     python3 Testing/develop.py test [PYTEST ARGUMENTS]
     python3 Testing/develop.py COMMAND ...      (python -m DaTscanAILib COMMAND ...)
 
-The environment is `.venv` beside this repository's README; it is completed when a lock file changes. Analysis and
-simulation need `requirements.lock`, the tests and all other commands `requirements-test.lock`.
+The environment is `.venv` beside this repository's README; it is completed when a lock file changes. Analysis,
+services and simulation need `requirements.lock`, the tests and all other commands `requirements-test.lock`.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NEED_LITTLE = ("analyze", "simulate", "reconstruct", "--help", "--version")
+NEED_LITTLE = ("analyze", "watch", "listen", "mercure", "simulate", "reconstruct", "--help", "--version")
 ENVIRONMENT = Path(os.environ.get("DATSCANAI_VENV", ROOT / ".venv"))
 
 

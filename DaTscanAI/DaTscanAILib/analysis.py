@@ -30,6 +30,7 @@ from .reading.scan import Scan
 from .reading.scan_checks import display_name
 from .registration.affine import (
     BAD_BY_HAND,
+    FLIPS,
     Registration,
     describe_registration,
     manual_registration,
@@ -117,7 +118,9 @@ class Analyzer:
         """
         run = _Run(scan, case, Stopwatch(progress), self.atlas, normals)
         run.register(scanner_from_mni)
-        error = run.quantify(method) or run.refusal() or torch_problem(display_name(scan.path))
+        refusal = run.refusal(run.quantify(method))
+        run.result["refused"] = refusal is not None
+        error = refusal or torch_problem(display_name(scan.path))
         if error:
             return run.finished(error)
         normalized, quantification = run.normalized, run.quantification
@@ -207,9 +210,8 @@ class _Run:
         """Measures; the sentence that says why it cannot."""
         try:
             with self.clock("quantification"):
-                self.normalized = normalize(
-                    self.scan.voxels, self.scan.affine, self.registration.scanner_from_mni, self.atlas
-                )
+                scan, scanner_from_mni = self.scan, self.registration.scanner_from_mni
+                self.normalized = normalize(scan.voxels, scan.affine, scanner_from_mni, self.atlas, scan.covered)
                 self.quantification = quantify(self.normalized, self.atlas)
                 shown = self.quantification
                 if method is not None and method != Method():
@@ -234,25 +236,34 @@ class _Run:
         measured["z"], measured["normals"] = compared.z, compared.to_json()
         self.result["warnings"] += [compared.why_not] if compared.why_not else compared.notes
 
-    def refusal(self) -> str | None:
-        """Why the scan is not to be classified."""
-        if not self.registration.accepted and self.registration.manual:
-            return f"{display_name(self.scan.path)}: {BAD_BY_HAND.format(quality=self.registration.quality)}"
-        if self.registration.looks_like:
+    def refusal(self, unmeasured: str | None) -> str | None:
+        """Why the scan is not to be classified; a registration that failed goes before what follows from it.
+
+        Args:
+            unmeasured: of `quantify`.
+        """
+        name, registration = display_name(self.scan.path), self.registration
+        if not registration.accepted and registration.manual:
+            return f"{name}: {BAD_BY_HAND.format(quality=registration.quality)}"
+        if registration.looks_like:
+            other = registration.looks_like
+            return f"{name} is no DAT scan, it looks like {other}: give the reconstruction of a DAT scan."
+        if not registration.accepted and registration.flipped:
             return (
-                f"{display_name(self.scan.path)} is no DAT scan, it looks like {self.registration.looks_like}: give "
-                "the reconstruction of a DAT scan."
+                f"{name}: the header seems to hold the head {FLIPS[registration.flipped]}, so left and right are in "
+                "doubt: correct its orientation and analyze it again."
             )
-        if not self.registration.accepted:
+        if not registration.accepted:
             return (
-                f"{display_name(self.scan.path)}: the registration to the FP-CIT template was not accepted (quality "
-                f"{self.registration.quality:.2f}), {self.registration.reason}: check that this is a DAT scan, or "
-                "give a transform by hand."
+                f"{name}: the registration to the FP-CIT template was not accepted (quality "
+                f"{registration.quality:.2f}), {registration.reason}: check that this is a DAT scan, or give a "
+                "transform by hand."
             )
+        if unmeasured:
+            return unmeasured
         if None in self.quantification.sbr.values():  # the zeros outside would pass for lost uptake
             return (
-                f"{display_name(self.scan.path)}: the field of view cuts the striatum, so there is no answer: give "
-                "the whole reconstruction."
+                f"{name}: the field of view cuts the striatum, so there is no answer: give the whole reconstruction."
             )
         return None
 

@@ -19,6 +19,8 @@ ROOMS = (
     "analysis",
     "reporting",
     "batch",
+    # What arrives by itself is analyzed as a batch is, and nothing after it needs to know how a scan came.
+    "arriving",
     "evaluation",
     "simulation",
     "training",

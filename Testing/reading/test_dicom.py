@@ -359,8 +359,8 @@ def test_slices_without_own_positions_go_by_instance_number(kept, tmp_path):
 
 SLICES_REFUSED = {
     "a slice lost": (lambda slices: slices[:10] + slices[11:], "uneven positions, so one is missing"),
-    "a slice twice": (
-        lambda slices: [*slices, factory.nm_slices()[7]],
+    "another slice at the same position": (
+        lambda slices: [*slices, brighter(factory.nm_slices()[7])],
         "several slices at the same position",
     ),
     "other matrix": (lambda slices: [*slices[:-1], resized(slices[-1])], "slices of different size"),
@@ -515,6 +515,11 @@ def save_slices(slices, folder) -> Path:
     for name, dataset in zip(names, slices, strict=True):
         factory.save(dataset, folder / f"IM{name:04d}")
     return folder
+
+
+def brighter(dataset):
+    factory.set_pixels(dataset, dataset.pixel_array + 7.0, "<u2")
+    return dataset
 
 
 def resized(dataset):

@@ -1,6 +1,6 @@
 """From files, folders and manifests to cases: which, under which name, and what is wrong with the others."""
 
-import logging
+import hashlib
 import os
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 from volume_factory import affine_of, marker_volume
 
 from DaTscanAILib.base.errors import DaTscanError
-from DaTscanAILib.reading.inputs import Case, collect_cases, safe_name
+from DaTscanAILib.reading.inputs import Case, collect_cases, safe_name, survey
 from DaTscanAILib.reading.scan import read_scan, write_volume
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples"
@@ -45,20 +45,21 @@ def test_a_file_is_one_case_named_after_it(tmp_path):
     assert names_of(cases) == ["two", "one", "four", "three"]
 
 
-def test_a_folder_of_slices_is_one_case_named_after_the_folder(tmp_path):
+def test_a_folder_of_slices_is_one_case_named_after_the_folder_and_its_series(tmp_path):
     slices(tmp_path / "Recon 1")
     (case,) = collect_cases([tmp_path / "Recon 1"])
-    assert (case.name, case.path) == ("Recon_1", tmp_path / "Recon 1")
+    assert (case.name, case.path) == (f"Recon_1_{hash_of(case.series)}", tmp_path / "Recon 1")
     assert read_scan(case.path, case.series).voxels.shape == factory.SHAPE
 
 
 def test_two_series_in_one_folder_are_two_cases(tmp_path):
     slices(tmp_path / "both", slices(tmp_path / "both"))
     cases = collect_cases([tmp_path])
-    assert names_of(cases) == ["both", "both_2"]
+    assert names_of(cases) == [f"both_{hash_of(case.series)}" for case in cases]
     assert cases[0].series != cases[1].series
     spacings = sorted(read_scan(case.path, case.series).affine[2, 2] for case in cases)
     assert spacings == pytest.approx([3.0, 3.8])
+    assert sorted(len(read_scan(case.path, files=case.files).voxels[0, 0]) for case in cases) == [30, 36]
 
 
 def test_everything_below_a_folder_is_found_and_other_files_are_not(tmp_path):
@@ -72,7 +73,8 @@ def test_everything_below_a_folder_is_found_and_other_files_are_not(tmp_path):
     volume(tmp_path / ".cache" / "scan.nii.gz")
     (tmp_path / "a" / "._scan.nii.gz").write_bytes(b"a Macintosh's leavings")
     factory.save(factory.nm_dataset(sop_class="1.2.840.10008.1.3.10"), tmp_path / "DICOMDIR")
-    assert names_of(collect_cases([tmp_path])) == ["a_scan", "c_scan", "1.2.840.4711", "e"]
+    cases = collect_cases([tmp_path])
+    assert names_of(cases) == ["a_scan", "b_c_scan", "d_1.2.840.4711", f"e_{hash_of(cases[3].series)}"]
 
 
 def test_ppmis_deep_layout(tmp_path):
@@ -81,7 +83,10 @@ def test_ppmis_deep_layout(tmp_path):
         folder = made(tmp_path / "PPMI" / subject / "Reconstructed_DaTSCAN" / date / f"I{subject}")
         factory.save(factory.nm_dataset(), folder / "scan.dcm")
         (folder / "PPMI_meta.xml").write_text("<xml/>")
-    assert names_of(collect_cases([tmp_path / "PPMI"])) == ["I3000_scan", "I3001_scan"]
+    assert names_of(collect_cases([tmp_path / "PPMI"])) == [
+        "3000_Reconstructed_DaTSCAN_2011-01-20_12_38_32.0_I3000_scan",
+        "3001_Reconstructed_DaTSCAN_2011-03-01_09_10_00.0_I3001_scan",
+    ]
 
 
 def test_an_unreadable_dicom_file_becomes_a_case_that_fails(tmp_path):
@@ -93,15 +98,15 @@ def test_an_unreadable_dicom_file_becomes_a_case_that_fails(tmp_path):
         read_scan(cases[0].path)
 
 
-def test_other_series_of_a_study_are_left_out_beside_its_reconstruction(tmp_path, caplog):
-    caplog.set_level(logging.INFO)
+def test_other_series_of_a_study_are_left_out_beside_its_reconstruction(tmp_path):
     scan = factory.nm_dataset()
     study = {"StudyInstanceUID": scan.StudyInstanceUID}
     factory.save(factory.nm_dataset(modality="CT", **study), made(tmp_path / "CT") / "1.dcm")
     factory.save(projections(**study), made(tmp_path / "TOMO") / "2.dcm")
     factory.save(scan, made(tmp_path / "RECON") / "3.dcm")
-    assert names_of(collect_cases([tmp_path])) == ["3"]
-    assert "left out 2 DICOM series that are no reconstructions" in caplog.text
+    found = survey([tmp_path])
+    assert names_of(found.cases) == ["RECON_3"]
+    assert found.passed_over() == "Passed over: 2 files, 2 of DICOM series that are no reconstruction."
 
 
 def test_a_study_without_reconstruction_is_a_case_that_says_why(tmp_path):
@@ -138,12 +143,15 @@ def test_a_single_path_will_do(tmp_path):
     assert names_of(collect_cases(str(tmp_path / "scan.nii.gz"))) == ["scan"]
 
 
-def test_a_broken_link_and_a_pipe_do_no_harm(tmp_path):
+def test_a_broken_link_is_said_and_a_circle_and_a_pipe_do_no_harm(tmp_path):
     volume(tmp_path / "scan.nii.gz")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe.dcm")
-    assert names_of(collect_cases([tmp_path])) == ["scan"]
+    cases = collect_cases([tmp_path])
+    assert names_of(cases) == ["link", "scan"]
+    with pytest.raises(DaTscanError, match=r"^link is a link to a file that is gone"):
+        read_scan(cases[0].path)
 
 
 def test_missing_input_and_empty_folder(tmp_path):
@@ -203,6 +211,10 @@ WRITTEN = {
     "quoted": '"scan","case","label","age","sex","site"\n"scan.nii","p1","reduced","65,9","F","Berlin"\n',
     "other order and columns": "x,site,sex,age,label,case,scan\n=1+1,Berlin,F,65.9,reduced,p1,scan.nii\n",
     "capitals and blanks": " Scan ,CASE ,Label,Age,Sex,Site\n scan.nii ,p1 , Reduced,65.9 ,female, Berlin\n",
+    "Excel's separator line": "\ufeffsep=;\r\nscan;case;label;age;sex;site\r\nscan.nii;p1;reduced;65,9;F;Berlin\r\n",
+    "a separator line for commas": 'SEP=,\nscan,case,label,age,sex,site\nscan.nii,p1,reduced,"65,9",F,Berlin\n',
+    "a separator line, quoted": '"sep=;"\nscan;case;label;age;sex;site\nscan.nii;p1;reduced;65,9;F;Berlin\n',
+    "a separator line, filled up": "sep=;;;;;\nscan;case;label;age;sex;site\nscan.nii;p1;reduced;65.9;F;Berlin\n",
     "Windows line ends": "scan,case,label,age,sex,site\r\nscan.nii,p1,reduced,65.9,F,Berlin\r\n",
     "blank lines": "\n\nscan,case,label,age,sex,site\n\nscan.nii,p1,reduced,65.9,F,Berlin\n,,,,,\n\n",
     "empty cells at the end": "scan,case,label,age,sex,site\nscan.nii,p1,reduced,65.9,F,Berlin,,\n",
@@ -226,7 +238,7 @@ def test_only_the_scan_is_needed(tmp_path):
         f"scan\n{path}\n",
         "scan,case\ndeep/scan.nii.gz\n",
     ):
-        assert collect_cases([manifest(tmp_path, text)]) == [Case("scan", path)]
+        assert collect_cases([manifest(tmp_path, text)]) == [Case("deep_scan", path)]
 
 
 def test_a_row_may_name_the_folder_of_a_scan(tmp_path):
@@ -328,6 +340,11 @@ def test_a_link_inside_the_folder_may_lead_elsewhere(tmp_path):
 
 
 # --- helpers ----------------------------------------------------------------------------------------------
+
+
+def hash_of(series):
+    """What the name of a case takes of its series."""
+    return hashlib.sha256(series.encode()).hexdigest()[:8]
 
 
 def names_of(cases):

@@ -2,7 +2,8 @@
 
 `installed_everywhere` gives the environment in which every Python process (workers of joblib and dask too) has it.
 A scan's file name says what happens to it: `crash-once...` kills its process the first time, `crash-always...` each
-time, `wait...` stands still until the process is killed, `slow...` takes a while, `defect...` and `hungry...` raise.
+time, `wait...` stands still until the process is killed, `slow...` takes a while, `defect...` and `hungry...` raise,
+`large...` has results of half a megabyte.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from DaTscanAILib.reporting import result_files as results
 TESTING = Path(__file__).resolve().parent  # of what its processes import
 LIBRARY = TESTING.parents[1] / "DaTscanAI"
 SHAPE = (20, 20, 20)
+LARGE_SHAPE = (48, 48, 48)
 
 
 class StubAnalyzer:
@@ -41,13 +43,15 @@ class StubAnalyzer:
         result = {
             "case": case,
             "scan": {"file": scan.path.name},
+            "series": scan.series,
             "registration": {"quality": 0.75, "accepted": True},
             "quantification": {"sbr": {"putamen_left": mean}},
             "classification": {"label": "normal" if mean < 5 else "reduced", "probability_reduced": mean / 10},
             "warnings": [],
             "timing_s": {"total": time.perf_counter()},
         }
-        noise = np.random.default_rng(int(mean * 1000)).random(SHAPE, np.float32)
+        shape = LARGE_SHAPE if scan.path.name.startswith("large") else SHAPE
+        noise = np.random.default_rng(int(mean * 1000)).random(shape, np.float32)
         return Analysis(result, noise, noise + 1, None)
 
     @staticmethod
@@ -71,14 +75,18 @@ class StubAnalyzer:
 def install(patch=setattr):
     """Put the stub in the place of the chain, the pictures and the model."""
     patch(batch, "Analyzer", StubAnalyzer)
-    patch(batch, "_analyzer", lambda model, second_reader, device: StubAnalyzer(model, device))
-    patch(batch, "_check_model", lambda options: None)
+    patch(batch, "_analyzer", lambda model, *_: StubAnalyzer(model))
+    patch(batch, "check_model", lambda options: None)
     patch(batch, "_model_facts", lambda name: ["stub", name])
     patch(results, "_write_pictures", write_pictures)
 
 
 def write_pictures(folder, analysis, report):
     (folder / "overview.png").write_bytes(b"a picture")
+    if os.environ.get("DATSCANAI_STUB_DICOM"):  # in the place of DICOM results
+        import dicom_factory
+
+        dicom_factory.save(dicom_factory.nm_dataset(shape=(20, 20, 20)), folder / "result.dcm")
     if report:
         (folder / "report.pdf").write_bytes(b"a report")
 
@@ -97,8 +105,12 @@ def installed_everywhere(folder, **variables):
     return {**environment(site, TESTING), **variables}
 
 
+def command(*arguments):
+    return [sys.executable, "-m", "DaTscanAILib", *map(str, arguments)]
+
+
 def analyze_command(*arguments):
-    return [sys.executable, "-m", "DaTscanAILib", "analyze", *map(str, arguments)]
+    return command("analyze", *arguments)
 
 
 def write_scans(folder, names):

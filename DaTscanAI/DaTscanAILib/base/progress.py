@@ -39,11 +39,12 @@ class Progress:
         self._bar.update(1)
 
 
-def summary(outcomes: list) -> str:
-    """Counts of the answers, then the failed cases with their reasons; the first 20 of many.
+def summary(outcomes: list, passed_over: str = "") -> str:
+    """Counts of the answers, then the failed cases with their reasons (the first 20 of many), then what was left out.
 
     Args:
         outcomes: of `analyze_batch`.
+        passed_over: a sentence on the files that no case stands for; "" if there are none.
     """
     failed = [outcome for outcome in outcomes if outcome.failed]
     answers = [outcome.row["label"] for outcome in outcomes if not outcome.failed]
@@ -54,4 +55,4 @@ def summary(outcomes: list) -> str:
     lines += [f"  {outcome.case}: {outcome.row['error']}" for outcome in failed[:_MOST_REASONS]]
     if len(failed) > _MOST_REASONS:
         lines.append(f"  and {len(failed) - _MOST_REASONS} more: see the column error of results.csv.")
-    return "\n".join(lines)
+    return "\n".join([*lines, passed_over] if passed_over else lines)

@@ -71,7 +71,7 @@ def measure_case(case: Case, smoothness: float | None = None) -> MeasuredScan:
 
 def scan_of_case(case: Case) -> Scan:
     """The scan; what a manifest says of the patient goes before what its header says."""
-    scan = read_scan(case.path, case.series)
+    scan = read_scan(case.path, case.series, case.files)
     stated = {key: value for key in ("age", "sex") if (value := getattr(case, key)) is not None}
     return replace(scan, patient=replace(scan.patient, **stated))
 
@@ -89,7 +89,7 @@ def _measured(case, scan, smoothness):
     values = measures_of(analysis.result["quantification"])
     if smoothness is not None:
         atlas = load_atlas()
-        normalized = normalize(scan.voxels, scan.affine, _matrix(registration), atlas)
+        normalized = normalize(scan.voxels, scan.affine, _matrix(registration), atlas, scan.covered)
         values = smoothed_measures(normalized, fingerprint, smoothness)
     if None in values.values():
         return MeasuredScan(case, error=f"{name}: the field of view cuts the striatum, or nothing binds there")

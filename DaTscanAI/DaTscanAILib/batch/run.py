@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
+import numpy as np
+
 from ..analysis import Analyzer
 from ..base.errors import DaTscanError
 from ..base.version import VERSION
@@ -24,11 +26,11 @@ from ..reporting.result_files import (
     check_replaceable,
     finished_result,
     prepare_results,
-    sole_use,
     table_row,
     write_case,
     write_table,
 )
+from ..reporting.sole_use import sole_use
 from .measuring import scan_of_case
 from .workers import bound_memory, cluster, once, one_at_a_time, processes, unordered
 
@@ -74,11 +76,13 @@ class Outcome:
     Attributes:
         row: of the results table.
         resumed: a former run had finished it.
+        may_succeed_later: it failed for lack of space or memory, not for what the scan is.
     """
 
     case: str
     row: dict[str, str]
     resumed: bool = False
+    may_succeed_later: bool = False
 
     @property
     def failed(self) -> bool:
@@ -105,8 +109,7 @@ def analyze_batch(
         DaTscanError: the output folder, the model, the normals or the scheduler cannot be used; nothing was run.
         TableNotWrittenError: a full disk; the cases are in their folders.
     """
-    _check_model(options)
-    _normals(options)
+    check_model(options)
     with sole_use(prepare_results(options.output)):
         table, done = _Table(options.output, cases), {}
         try:
@@ -121,8 +124,13 @@ def analyze_batch(
     return [done[case.name] for case in cases]
 
 
-def _check_model(options):
-    """An unusable model is one error now, not one for each case."""
+def check_model(options: Options) -> None:
+    """An unusable model, or unusable normals, are one error now, not one for each case.
+
+    Raises:
+        DaTscanError: it cannot be used.
+    """
+    _normals(options)
     find_model(options.model).check_weights()
     if options.second_reader:
         find_model(options.second_reader).check_weights()
@@ -162,11 +170,11 @@ class _Table:
 def _outcomes(cases, options) -> Iterator[Outcome]:
     remaining = []
     for case in cases:
-        result = _finished(case, options) if options.resume and case.error is None else None
-        if result is None:
+        outcome = finished_before(case, options) if options.resume else None
+        if outcome is None:
             remaining.append(case)
         else:
-            yield Outcome(case.name, table_row(case.name, result, None), resumed=True)
+            yield outcome
     if options.scheduler is None and (options.workers <= 1 or len(remaining) <= 1):
         yield from (run_case(case, options) for case in remaining)
         return
@@ -184,7 +192,11 @@ def _with_full_paths(cases, options):
     given = {name: getattr(options, name) for name in ("model", "second_reader", "normals")}
     paths = {name: os.path.abspath(one) if one and Path(one).exists() else one for name, one in given.items()}  # noqa: PTH100
     options = replace(options, output=options.output.absolute(), **paths)
-    return [replace(case, path=case.path and case.path.absolute()) for case in cases], options
+    absolute = [
+        replace(case, path=case.path and case.path.absolute(), files=tuple(file.absolute() for file in case.files))
+        for case in cases
+    ]
+    return absolute, options
 
 
 def _run_in_process(case, options):
@@ -205,7 +217,7 @@ def _outcome_of_killed(case):
         f"{_name_of(case)}: the process that analyzed it was killed each time (out of memory?): free memory or take "
         "fewer workers, and run again with --resume."
     )
-    return Outcome(case.name, table_row(case.name, None, str(error)))
+    return Outcome(case.name, table_row(case.name, None, str(error), case.source))
 
 
 @lru_cache(maxsize=1)
@@ -215,17 +227,17 @@ def _analyzer(model, second_reader, device, map_method):
 
 def run_case(case: Case, options: Options) -> Outcome:
     """One case from reading to its folder of results; whatever fails becomes the row's error."""
-    result, error = None, case.error
+    result, error, later = None, case.error, False
     if error is None:
         try:
             result = _analyze_and_write(case, options)
         except DaTscanError as failure:
             error = str(failure)
         except (OSError, MemoryError) as failure:
-            error = str(_not_finished(case, failure))
+            error, later = str(_not_finished(case, failure)), True
         except Exception as failure:  # a defect in one case must not lose the others
             error = str(_defect(case, failure))
-    return Outcome(case.name, table_row(case.name, result, error))
+    return Outcome(case.name, table_row(case.name, result, error, case.source), may_succeed_later=later)
 
 
 def _not_finished(case, failure):
@@ -272,21 +284,21 @@ def _analyze_and_write(case, options):
     return analysis.result
 
 
-def _finished(case, options):
-    """The result of a former run with the same scan, model and options; None if there is none."""
-    result = finished_result(options.output / case.name)
+def finished_before(case: Case, options: Options) -> Outcome | None:
+    """The outcome of a former run with the same scan, model and options; None if there is none."""
+    result = None if case.error else finished_result(options.output / case.name)
     if result is None:
         return None
     try:
         same = result.get("inputs_sha256") == _inputs_sha256(scan_of_case(case), options)
     except (OSError, DaTscanError):  # the scan is gone: analyzing it says so
         return None
-    return result if same else None
+    return Outcome(case.name, table_row(case.name, result, None, case.source), resumed=True) if same else None
 
 
 def _inputs_sha256(scan, options):
     """One number for all that decides a result, so that `--resume` never keeps one of another scan or model."""
-    facts = [scan.path.name, scan.format, scan.affine.tolist(), scan.voxels.shape, scan.warnings]
+    facts = [scan.path.name, scan.series, scan.format, scan.affine.tolist(), scan.voxels.shape, scan.warnings]
     normals = _normals(options)
     choices = [VERSION, options.report, options.keep_identifiers, options.map_method, _model_facts(options.model)]
     choices += [normals and normals.to_json()]
@@ -294,6 +306,8 @@ def _inputs_sha256(scan, options):
     facts += [asdict(scan.patient), asdict(scan.camera), vars(scan.identifiers) if options.keep_identifiers else None]
     digest = hashlib.sha256(json.dumps([facts, choices]).encode())
     digest.update(scan.voxels)
+    if scan.covered is not None:
+        digest.update(np.packbits(scan.covered))
     return digest.hexdigest()
 
 

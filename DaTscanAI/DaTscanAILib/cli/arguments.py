@@ -54,8 +54,8 @@ def one_of(name, known, what) -> str | None:
     return None if name is None else chosen((name,), known, what)[0]
 
 
-def add_batch_options(command):
-    """Options of the commands that analyze many scans."""
+def add_chain_options(command):
+    """Options of whatever runs the chain: where its results go and what reads the scans."""
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the results")
     command.add_argument("--model", metavar="NAME_OR_FOLDER", help="a shipped model or a model folder")
     command.add_argument(
@@ -70,6 +70,11 @@ def add_batch_options(command):
         default=DEFAULT_METHOD,
         help=f"how relevance is computed (default {DEFAULT_METHOD}); the result says how far both agree",
     )
+
+
+def add_batch_options(command):
+    """Options of the commands that analyze many scans."""
+    add_chain_options(command)
     command.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default 1)")
     command.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster that does the work, not --workers")
     command.add_argument("--resume", action="store_true", help="keep the cases that a former run has finished")
@@ -90,6 +95,26 @@ def batch_options(options, **more):
         scheduler=options.scheduler,
         **more,
     )
+
+
+def add_result_options(command):
+    """Options of what is written of each scan."""
+    command.add_argument(
+        "--normals", metavar="SITE", help="for z-scores: a database of `normals build`, or the name of a shipped one"
+    )
+    command.add_argument("--no-report", action="store_true", help="do not write report.pdf")
+    command.add_argument(
+        "--keep-identifiers", action="store_true", help="put the patient's name and numbers into result.json"
+    )
+
+
+def result_options(options) -> dict:
+    """What of `batch.run.Options` the options of `add_result_options` give."""
+    return {
+        "report": not options.no_report,
+        "keep_identifiers": options.keep_identifiers,
+        "normals": options.normals,
+    }
 
 
 def add_simulated_scans(command, count, seed):

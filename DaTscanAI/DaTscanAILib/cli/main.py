@@ -12,19 +12,22 @@ from . import (
     evaluate,
     explain_check,
     import_model,
+    listen,
     literature,
+    mercure,
     normals,
     realism,
     reconstruct,
     simulate,
     study,
     train,
+    watch,
 )
 from .arguments import SOME_FAILED, UNUSABLE
 
 COMMANDS = (
     *(analyze, normals, compare, simulate, train, import_model, evaluate, explain_check, study, reconstruct),
-    *(realism, literature, benchmark),
+    *(realism, literature, benchmark, watch, listen, mercure),
 )
 
 

@@ -27,13 +27,20 @@ class Normalized:
     reference_level: float
 
 
-def normalize(voxels: np.ndarray, affine: np.ndarray, scanner_from_mni: np.ndarray, atlas: Atlas) -> Normalized:
+def normalize(
+    voxels: np.ndarray,
+    affine: np.ndarray,
+    scanner_from_mni: np.ndarray,
+    atlas: Atlas,
+    measured: np.ndarray | None = None,
+) -> Normalized:
     """Resample a scan to the MNI grid (trilinear) and scale it to the reference region.
 
     Args:
         voxels: `(x, y, z)`.
         affine: 4x4, voxel to scanner RAS mm.
         scanner_from_mni: 4x4, MNI to scanner RAS mm.
+        measured: bool, as `voxels`: False where nothing was measured; None where everything was.
 
     Raises:
         DaTscanError: the reference region is mostly outside the field of view or holds no counts.
@@ -41,6 +48,8 @@ def normalize(voxels: np.ndarray, affine: np.ndarray, scanner_from_mni: np.ndarr
     voxel_from_grid = np.linalg.inv(affine) @ scanner_from_mni @ GRID_AFFINE
     in_mni = resample(voxels, voxel_from_grid, GRID_SHAPE)
     covered = _inside(voxel_from_grid, voxels.shape)
+    if measured is not None:  # a voxel that is interpolated from one that was not measured is too low
+        covered &= resample(measured, voxel_from_grid, GRID_SHAPE) > 0.999
     reference = atlas.reference & covered
     if reference.sum() < _LEAST_REFERENCE * atlas.reference.sum():
         raise DaTscanError(

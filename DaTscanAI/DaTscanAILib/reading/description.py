@@ -17,6 +17,7 @@ def describe_scan(scan: Scan) -> dict:
             "shape": list(scan.voxels.shape),
             "affine_ras": np.round(scan.affine, 6).tolist(),
         },
+        "series": scan.series or display_name(scan.path),
         "patient": asdict(scan.patient),
         "camera": asdict(scan.camera),
     }

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from ..base.errors import DaTscanError
-from .dicom_facts import camera_of, identifiers_of, patient_of
-from .dicom_header import nested_item, number, numbers, own_numbers, quiet, read_dataset, text
+from .dicom_facts import camera_of, identifiers_of, patient_of, series_of
+from .dicom_header import nested_item, numbers, own_numbers, quiet, read_dataset, text
 from .dicom_kinds import check_kind
+from .dicom_spacing import pixel_spacing, slice_spacing
+from .dicom_values import MAP_WARNING, map_moves_zero, slope_and_intercept
 from .scan_checks import check_geometry, check_shape, scaled_float32
 from .scan_record import Scan
 from .volume_file import LPS_TO_RAS, damaged
@@ -51,11 +53,13 @@ def read_dicom(paths: list[Path], path: Path, name: str) -> Scan:
     first = datasets[0]
     orientation = _orientation(first, name, warnings)
     order, origin, step = _stack(datasets, orientation, name, warnings)
-    affine = _affine(first, orientation, origin, step, name)
+    affine = _affine(pixel_spacing(first, name, warnings), orientation, origin, step)
     check_geometry(name, affine)
     frames = np.concatenate(
         [_frames(file, _pixel_shape(dataset), name) for file, dataset in zip(paths, datasets, strict=True)]
     )[order]
+    if any(map_moves_zero(dataset, name) for dataset in datasets):
+        warnings.append(MAP_WARNING)
     if origin is None:
         affine[:3, 3] = -affine[:3, :3] @ (np.array(frames.shape[::-1]) - 1) / 2
     return Scan(
@@ -67,6 +71,8 @@ def read_dicom(paths: list[Path], path: Path, name: str) -> Scan:
         camera=camera_of(first),
         identifiers=identifiers_of(first),
         warnings=tuple(warnings),
+        series=series_of(first, paths[0], len(paths)),
+        orientation_assumed=_stated_orientation(first) is None,
     )
 
 
@@ -83,7 +89,7 @@ def _check_size(datasets, name):
         raise DaTscanError(f"{name} is a single slice: give the folder with all slices or the multi-frame file.")
     check_shape(name, (columns, rows, frames))
     planes = {
-        (*shape[1:], *_pixel_spacing(dataset, name), *_rounded_cosines(dataset))
+        (*shape[1:], *pixel_spacing(dataset, name), *_rounded_cosines(dataset))
         for shape, dataset in zip(shapes, datasets, strict=True)
     }
     if len(planes) > 1:
@@ -95,18 +101,10 @@ def _rounded_cosines(dataset):
     return () if cosines is None else tuple(np.round(cosines, 2) + 0.0)
 
 
-def _pixel_spacing(dataset, name):
-    """Distance between rows and between columns in mm."""
-    spacing = numbers(dataset, "PixelSpacing", 2)
-    if spacing is None:
-        raise DaTscanError(f"{name} states no pixel spacing, so its size is unknown: export it again.")
-    return spacing
-
-
 def _orientation(dataset, name, warnings):
     """Unit vectors (2, 3) in LPS along a row and along a column."""
-    cosines = numbers(dataset, "ImageOrientationPatient", 6)
-    if cosines is None or not cosines.any():
+    cosines = _stated_orientation(dataset)
+    if cosines is None:
         position, cosines = _POSITIONS[_patient_position(dataset)]
         warnings.append(
             f"The header states no orientation: taken as axial slices, {position}; check front, top, left and right."
@@ -116,6 +114,11 @@ def _orientation(dataset, name, warnings):
     if np.abs(lengths - 1).max() > 0.01 or abs(rows[0] @ rows[1]) > 0.01:
         raise DaTscanError(f"{name} has an orientation that is not perpendicular: export it again.")
     return rows / lengths[:, None]
+
+
+def _stated_orientation(dataset):
+    cosines = numbers(dataset, "ImageOrientationPatient", 6)
+    return cosines if cosines is not None and cosines.any() else None
 
 
 def _patient_position(dataset):
@@ -137,7 +140,7 @@ def _stack(datasets, orientation, name, warnings):
     if positions is not None:
         return _even_stack(positions, normal, name)
     order = _slice_order(datasets, name)
-    step = _slice_spacing(datasets[0], name, warnings) * normal
+    step = slice_spacing(datasets[0], name, warnings) * normal
     origin = numbers(datasets[0], "ImagePositionPatient", 3)
     if origin is None:
         warnings.append("The header states no position: the middle of the scan is taken as the origin.")
@@ -193,24 +196,9 @@ def _slice_order(datasets, name):
     return np.argsort(vector)
 
 
-def _slice_spacing(dataset, name, warnings):
-    """Signed distance in mm between slices, along the normal."""
-    spacing = number(dataset, "SpacingBetweenSlices")
-    if spacing:
-        return spacing
-    thickness = number(dataset, "SliceThickness")
-    if not thickness:
-        raise DaTscanError(f"{name} states no distance between slices: export it again.")
-    warnings.append(
-        f"Spacing Between Slices is missing: the slice thickness of {abs(thickness):.4g} mm is taken; "
-        "check that top is up."
-    )
-    return abs(thickness)
-
-
-def _affine(dataset, orientation, origin, step, name):
+def _affine(spacing, orientation, origin, step):
     """Voxel indices (column, row, slice) to RAS mm. Pixel Spacing gives the distance between rows first."""
-    between_rows, between_columns = _pixel_spacing(dataset, name)
+    between_rows, between_columns = spacing
     affine = np.eye(4)
     affine[:3, 0] = orientation[0] * between_columns
     affine[:3, 1] = orientation[1] * between_rows
@@ -245,23 +233,12 @@ def _frames(file, shape, name):
     if pixels.size != math.prod(shape):
         raise damaged(name)
     pixels = pixels.reshape(shape)
-    return np.stack([scaled_float32(frame, *_rescale(dataset, index, name)) for index, frame in enumerate(pixels)])
+    return np.stack(
+        [scaled_float32(frame, *slope_and_intercept(dataset, index, name)) for index, frame in enumerate(pixels)]
+    )
 
 
 def _native_syntax(implicit, little):
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
     return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-
-
-def _rescale(dataset, index, name):
-    """Slope and intercept of a frame; real-world value maps are not looked at, as the method has no units."""
-    values = {}
-    own = nested_item(dataset, "PerFrameFunctionalGroupsSequence", "PixelValueTransformationSequence", index=index)
-    for keyword, default in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0)):
-        value = own_numbers(own, keyword, 1)
-        values[keyword] = number(dataset, keyword) if value is None else float(value[0])
-        values[keyword] = default if values[keyword] is None else values[keyword]
-    if values["RescaleSlope"] == 0:
-        raise damaged(name)
-    return values["RescaleSlope"], values["RescaleIntercept"]

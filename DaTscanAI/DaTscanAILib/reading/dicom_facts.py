@@ -1,7 +1,10 @@
 """What a DICOM header tells of patient and camera."""
 
-from .dicom_header import nested_item, text, texts
+from pathlib import Path
+
+from .dicom_header import nested_item, own_numbers, text, texts
 from .scan_record import Camera, Identifiers, Patient
+from .series_name import series_name
 
 
 def patient_of(dataset) -> Patient:
@@ -35,6 +38,17 @@ def identifiers_of(dataset) -> Identifiers:
     """Who the patient is; nothing may print it without being asked to."""
     keywords = ("PatientName", "PatientID", "PatientBirthDate", "AccessionNumber")
     return Identifiers(*(text(dataset, keyword) for keyword in keywords))
+
+
+def series_of(dataset, first_file: Path, files: int) -> str:
+    """What tells the series from its neighbours; see `series_name`."""
+    return series_name(first_file, files, series_number(dataset), text(dataset, "SeriesInstanceUID"))
+
+
+def series_number(dataset) -> str:
+    """Series Number, "" if unknown."""
+    number = own_numbers(dataset, "SeriesNumber", 1)
+    return "" if number is None else f"{number[0]:.0f}"
 
 
 def _age(dataset):

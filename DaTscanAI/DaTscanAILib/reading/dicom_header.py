@@ -6,6 +6,7 @@ is first looked at. All such access goes through this file, where it becomes a m
 
 import itertools
 import logging
+import re
 import warnings
 from collections.abc import Iterator, MutableSequence
 from contextlib import contextmanager
@@ -27,13 +28,35 @@ _NESTED = (
     *(("SharedFunctionalGroupsSequence", f"{group}Sequence") for group in _GROUPS),
     *(("PerFrameFunctionalGroupsSequence", f"{group}Sequence") for group in _GROUPS),
 )
+_BINARY_NUMBERS = ("US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "AT", "OW", "OF", "OD", "OL", "OV")
+_NUMBER = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})? *")
+_LONGEST_TEXT = 1000
+# Of a first element without preamble: length, group, identifying values come first.
+_REPRESENTATIONS = (b"UL", b"CS", b"UI", b"DA", b"TM", b"SH", b"LO", b"OB", b"IS")
+_LONGEST_FIRST, _LAST_FIRST_ELEMENT, _LAST_SECOND_GROUP = 100, 0x0080, 0x0010
 
 
-def is_dicom(head: bytes, path: Path) -> bool:
-    """Whether a file with this beginning is DICOM: by preamble or, without one, by suffix and first group."""
-    if head[_PREAMBLE : _PREAMBLE + 4] == b"DICM":
-        return True
-    return path.suffix.lower() in DICOM_SUFFIXES and head[:2] in (b"\x02\x00", b"\x08\x00")
+def is_dicom(head: bytes) -> bool:
+    """Whether a file with this beginning is DICOM: by its preamble or, without one, by its first element."""
+    return head[_PREAMBLE : _PREAMBLE + 4] == b"DICM" or _begins_with_element(head)
+
+
+def _begins_with_element(head):
+    """A first element of group 0002 or 0008, and a second one that may follow it."""
+    order = "little" if head[:2] in (b"\x02\0", b"\x08\0") else "big" if head[:2] == b"\0\x08" else None
+    if order is None or len(head) < 16:
+        return False
+    explicit = head[4:6] in _REPRESENTATIONS
+    length = int.from_bytes(head[6:8] if explicit else head[4:8], order)
+    if explicit and head[4:6] == b"OB":
+        length = 4 + int.from_bytes(head[8:12], order)
+    if length > _LONGEST_FIRST or (order == "big" and not explicit):
+        return False
+    tag, following = (
+        (int.from_bytes(head[at : at + 2], order), int.from_bytes(head[at + 2 : at + 4], order))
+        for at in (0, 8 + length)
+    )
+    return tag < following and following[0] <= _LAST_SECOND_GROUP and tag[1] < _LAST_FIRST_ELEMENT
 
 
 def read_dataset(path: Path, name: str, pixels: bool):
@@ -106,13 +129,49 @@ def numbers(dataset, keyword: str, count: int | None = None) -> np.ndarray | Non
 
 
 def own_numbers(dataset, keyword: str, count: int | None = None) -> np.ndarray | None:
-    """The finite numbers of an element of exactly this data set; None if they are missing or unreadable."""
+    """The finite numbers of an element of exactly this data set; None if they are missing or unreadable.
+
+    Numbers with decimal commas, and text or bytes in the place of numbers, are understood too.
+    """
     try:
         values = np.atleast_1d(np.asarray(dataset.get(keyword), dtype=float))
     except Exception:
-        return None
+        values = _numbers_in(_own_text(dataset, keyword))
     usable = values.ndim == 1 and values.size > 0 and np.isfinite(values).all() and count in (None, values.size)
     return values if usable else None
+
+
+def raw_text(dataset, keyword: str) -> str:
+    """An element's value as the file writes it, found as by `numbers`; "" if it is no short text.
+
+    It may hold anything, so nothing may print it unchecked.
+    """
+    places = itertools.chain([dataset], (nested_item(dataset, *path) for path in _NESTED))
+    return next(filter(None, (_own_text(place, keyword) for place in places)), "")
+
+
+def _own_text(dataset, keyword):
+    """Text of an element that holds text, says so wrongly, or does not say what it holds."""
+    from pydicom.datadict import dictionary_VR
+
+    try:
+        element = dataset.get_item(keyword)
+        value = element.value
+        if (element.VR or dictionary_VR(keyword))[:2] in _BINARY_NUMBERS or isinstance(value, (int, float)):
+            return ""
+        value = value.decode("ascii") if isinstance(value, bytes) else value
+        value = value if isinstance(value, str) else "\\".join(map(str, value))
+    except Exception:
+        return ""
+    value = value.strip(" \0")
+    return value if value.isprintable() and len(value) <= _LONGEST_TEXT else ""
+
+
+def _numbers_in(text):
+    """Numbers with decimal commas, unless points show that the commas stand between the numbers."""
+    separated = text.replace(",", "\\" if "." in text and "\\" not in text else ".")
+    parts = separated.split("\\")
+    return np.array([float(part) for part in parts]) if all(map(_NUMBER.fullmatch, parts)) else np.empty(0)
 
 
 def nested_item(dataset, *keywords: str, index: int = 0):

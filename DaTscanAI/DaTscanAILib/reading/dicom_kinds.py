@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from ..base.errors import DaTscanError
-from .dicom_header import compressed, numbers, own_numbers, text, texts
+from .dicom_header import compressed, nested_item, numbers, own_numbers, text, texts
 
 _NM_CLASSES = ("1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.5")
 _CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
@@ -43,6 +43,12 @@ _STACKS = {
     "TimeSlotVector": "time slots",
     "PhaseVector": "phases",
 }
+# SNOMED CT and RT: the nuclide (CID 18), ioflupane labelled with it (CID 25).
+_IODINE_123_CODES = ("21572004", "C-114A4", "429296007", "C-B07EC")
+# Not "FP-CIT" alone, which there is with F-18 too.
+_IODINE_123 = re.compile(
+    r"\b(i|iodine|jod)[\^ -]{0,2}123\b|(\^|\b)123\^?[ -]?(i\b|iod)|ioflupan|datscan", re.IGNORECASE
+)
 _READABLE_SYNTAXES = (
     "1.2.840.10008.1.2",
     "1.2.840.10008.1.2.1",
@@ -79,8 +85,23 @@ def _check_object(dataset, name):
         raise DaTscanError(f"{name} is a DICOM object without an image: give the reconstruction.")
 
 
+def may_be_reconstruction(dataset) -> bool:
+    """Whether an object that `check_kind` refuses is a reconstructed SPECT all the same, in a form that is not read.
+
+    Such a one may not be left out beside a better one without a word.
+    """
+    try:
+        for check in (_check_object, _check_modality, _check_image_type):
+            check(dataset, "")
+    except DaTscanError:
+        return False
+    return True
+
+
 def _check_modality(dataset, name):
     modality = text(dataset, "Modality")
+    if modality == "PT" and is_spect_stored_as_pet(dataset):
+        return
     if modality in _MODALITY_NAMES:
         raise DaTscanError(
             f"{name} is {_MODALITY_NAMES[modality]}, not SPECT: give the reconstruction (modality NM)."
@@ -88,6 +109,17 @@ def _check_modality(dataset, name):
     if modality not in _MODALITIES or (modality == "OT" and _kind(dataset) != _RECONSTRUCTION):
         shown = modality if re.fullmatch("[A-Z]{1,16}", modality) else "unknown"
         raise DaTscanError(f"{name} is of modality {shown}, not SPECT: give the reconstruction (modality NM).")
+
+
+def is_spect_stored_as_pet(dataset) -> bool:
+    """Whether an object of modality PT names I-123: some workstations store SPECT so."""
+    item = nested_item(dataset, "RadiopharmaceuticalInformationSequence")
+    codes = [nested_item(item, f"Radio{what}CodeSequence") for what in ("nuclide", "pharmaceutical")]
+    if any(text(code, "CodeValue") in _IODINE_123_CODES for code in codes):
+        return True
+    named = [text(place, "Radiopharmaceutical") for place in (dataset, item)]
+    named += [text(code, "CodeMeaning") for code in codes]
+    return any(map(_IODINE_123.search, named))
 
 
 def _check_image_type(dataset, name):
@@ -104,7 +136,7 @@ def _check_image_type(dataset, name):
         if pointer >> 16 == 0x0054 and pointer & 0xFFFF in _POINTERS:
             raise DaTscanError(f"{name} {_POINTERS[pointer & 0xFFFF]}")
     oriented = numbers(dataset, "ImageOrientationPatient", 6) is not None
-    if not oriented and text(dataset, "SOPClassUID").startswith(_CAPTURE_CLASS):
+    if not oriented and is_capture(dataset):
         raise DaTscanError(f"{name} is a screen capture without slice positions: give the reconstruction itself.")
     if not oriented and _SLICE_VECTOR not in pointers:
         raise DaTscanError(f"{name} {_PLANAR}")
@@ -127,6 +159,11 @@ def _check_pixels(dataset, name):
     color = text(dataset, "PhotometricInterpretation") == "PALETTE COLOR" and not is_nuclear(dataset)
     if color or (samples is not None and samples[0] != 1):
         raise DaTscanError(f"{name} is a color image: give the reconstruction itself.")
+
+
+def is_capture(dataset) -> bool:
+    """Whether it is a secondary capture: a screenshot, or slices that a workstation has painted."""
+    return text(dataset, "SOPClassUID").startswith(_CAPTURE_CLASS)
 
 
 def is_nuclear(dataset) -> bool:

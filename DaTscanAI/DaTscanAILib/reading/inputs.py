@@ -1,24 +1,25 @@
-"""From what a user names (files, folders, manifests) to the list of cases to work on."""
+"""From what a user names (files, folders, manifests) to the list of cases to work on, and what was passed over."""
 
 import os
-import re
-import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..base.errors import DaTscanError
-from .dicom_series import files_below, find_scans
+from .case_names import Place, safe_name, unique_names
+from .dicom_series import find_scans
+from .folders import files_below, links_out_of
+from .leftovers import may_be_scan
 from .manifest import MANIFEST_SUFFIXES, read_manifest
+from .other_formats import belongs_to_header
 from .scan import VOLUME_SUFFIXES
 from .scan_checks import cannot_be_opened, display_name
+from .series_name import short_hash
 
-_SUFFIXES = (*sorted(VOLUME_SUFFIXES, key=len, reverse=True), ".dcm", ".ima", ".img")
-_MAX_NAME = 100
-_MAX_FOLDERS = 6
-# Names that Windows keeps for devices, and files that the results folder keeps for itself.
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?|results\.csv", re.IGNORECASE)
+__all__ = ["Case", "Survey", "collect_cases", "is_volume", "safe_name", "survey", "survey_files"]
+
+_MOST_NAMES = 10
+_SUFFIXES = (*sorted(VOLUME_SUFFIXES, key=len, reverse=True), ".dcm", ".ima", ".img.gz", ".img", ".zip")
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,16 @@ class Case:
         name: unique in its list without regard to case, safe as a folder name; from the manifest, the file or
             the folder, never from the scan's header.
         path: file or folder for `read_scan`; None if `error` is set.
-        series: for `read_scan`, where a folder holds several series of single slices.
+        series: Series Instance UID of single slices.
         label: "normal" or "reduced", from a manifest.
         age: years, from a manifest.
         sex: "F" or "M", from a manifest.
         site: from a manifest.
         other: text of a manifest's other columns.
-        error: why a manifest's row cannot be used, one sentence; None otherwise.
+        error: why it cannot be used, one sentence, where that is known before it is read; None otherwise.
+        files: the single slices, wherever below `path` they lie.
+        source: what tells the scan from its neighbours, for the table.
+        doubtful: neither a volume by its name nor DICOM, but it may be a scan.
     """
 
     name: str
@@ -47,116 +51,179 @@ class Case:
     site: str | None = None
     other: dict[str, str] = field(default_factory=dict)
     error: str | None = None
+    files: tuple[Path, ...] = ()
+    source: str = field(default="", compare=False)
+    doubtful: bool = False
+
+
+@dataclass
+class Survey:
+    """What there is to work on, and what is not worked on.
+
+    Attributes:
+        cases: as of `collect_cases`.
+        copies: files that hold an image which another file holds too.
+        additions: screenshots and the like in a series of slices.
+        other_series: files of DICOM series that are no reconstruction, beside one of their study.
+        others: files that are no scans.
+        doubtful: names of cases of files that are neither volumes by name nor DICOM, but may be scans.
+    """
+
+    cases: list[Case] = field(default_factory=list)
+    copies: list[Path] = field(default_factory=list)
+    additions: list[Path] = field(default_factory=list)
+    other_series: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+    doubtful: list[str] = field(default_factory=list)
+
+    def passed_over(self, failed: Collection[str] = ()) -> str:
+        """How many files were passed over, by kind, and which may be scans; "" if there are none of either.
+
+        Args:
+            failed: names of the cases without a result.
+        """
+        kinds = (
+            ("of DICOM series that are no reconstruction", self.other_series),
+            ("of screenshots and the like among slices", self.additions),
+            ("of images that another file holds too", self.copies),
+            ("of other content", self.others),
+        )
+        total = sum(len(files) for _, files in kinds)
+        counts = ", ".join(f"{len(files)} {kind}" for kind, files in kinds if files)
+        sentences = [f"Passed over: {total} file{'s' if total > 1 else ''}, {counts}."] if total else []
+        unread = [name for name in self.doubtful if name in failed]
+        if unread:
+            shown = ", ".join(unread[:_MOST_NAMES]) + (", ..." if len(unread) > _MOST_NAMES else "")
+            sentences.append(f"May be scans, but could not be read: {len(unread)} of the failed, {shown}.")
+        return "\n".join(sentences)
 
 
 def collect_cases(inputs: Iterable[Path | str]) -> list[Case]:
     """The cases of files, folders and CSV manifests, in their order, each file once.
 
-    A folder gives every scan below it. Files that are no scans are passed over, manifests in folders too, and
-    so are DICOM series (CT, projections, ...) beside a reconstruction of their study. Only headers are read.
+    A folder gives every scan below it, and every file that may be one: reading says what is wrong with it. Files
+    that are no scans are passed over, manifests in folders too, and so are DICOM series (CT, projections, ...) beside
+    a reconstruction of their study. Only headers are read.
 
     Raises:
         DaTscanError: an input does not exist, a folder holds no scan, a manifest as a whole is unusable.
     """
+    return survey(inputs).cases
+
+
+def survey_files(files: Iterable[Path], root: Path) -> Survey:
+    """The cases of some files below a folder, named as `survey` of the folder names them; there may be none."""
+    found = Survey()
+    return _named(found, _cases_of_files(list(files), root, found))
+
+
+def survey(inputs: Iterable[Path | str]) -> Survey:
+    """As `collect_cases`, with what was passed over."""
     paths = [inputs] if isinstance(inputs, str | Path) else inputs
-    cases, seen = [], set()
+    found, cases, seen = Survey(), [], set()
     for path in map(Path, paths):
-        if _is_manifest(path):
-            from_manifest = [(_case_of_row(row), []) for row in read_manifest(path)]
-            cases.extend(from_manifest)
-            seen.update((_place(case.path), None) for case, _ in from_manifest if case.path)
-            continue
-        for case, folders in _cases_at(path):
-            key = (_place(case.path), case.series)
-            if key not in seen:
-                seen.add(key)
-                cases.append((case, folders))
-    return _with_unique_names(cases)
+        if _is_manifest(path):  # a scan may stand in two of its rows
+            new = list(_cases_of_manifest(path))
+        else:
+            new = [(case, place) for case, place in _cases_at(path, found) if _key(case) not in seen]
+        seen.update(_key(case) for case, _ in new if case.path)
+        cases += new
+    return _named(found, cases)
 
 
-def safe_name(text: str) -> str:
-    """A text as the name of a file or folder on any system, and harmless as the first cell of a CSV row."""
-    name = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text)).strip("._-")
-    name = name[-_MAX_NAME:].strip("._-")  # the end of a long name tells more: numbers of images, file names
-    return f"{name}_" if _RESERVED.fullmatch(name) else name or "case"
+def _named(found, cases):
+    names = unique_names([place for _, place in cases])
+    found.cases = [replace(case, name=name) for (case, _), name in zip(cases, names, strict=True)]
+    found.doubtful = [case.name for case in found.cases if case.doubtful]
+    return found
+
+
+def _key(case):
+    return _absolute(case.path), case.series
 
 
 def _is_manifest(path):
     return path.suffix.lower() in MANIFEST_SUFFIXES and not path.is_dir()
 
 
-def _place(path):
+def _absolute(path):
     """The path written in one way. Links are not followed: two links to one scan are two cases on purpose."""
     return os.path.abspath(path)  # noqa: PTH100 - `resolve` follows links
 
 
-def _cases_at(path):
-    """`(case, names of the folders above it)`; the folders tell cases of the same name apart."""
+def _cases_of_manifest(path):
+    folder = Path(_absolute(path)).parent
+    for row in read_manifest(path):
+        where = row.scan.relative_to(folder) if row.scan and row.scan.is_relative_to(folder) else row.scan
+        parts = (row.case,) if row.case else _parts(where) if where else (f"row{row.number}",)
+        identity = where.as_posix() if where else ""
+        source = display_name(row.scan) if row.scan else ""
+        case = Case("", row.scan, None, row.label, row.age, row.sex, row.site, row.other, row.error, source=source)
+        yield case, Place(parts, identity=identity, given=bool(row.case) and row.error is None)
+
+
+def _cases_at(path, found):
+    """`(case, place)` of a file or of everything below a folder; what is passed over goes to `found`."""
     try:
         path.stat()
     except (OSError, ValueError) as error:
         raise cannot_be_opened(display_name(path), error) from error
     if not path.is_dir():
-        return [(Case(_stem(path), path), _folders_above(path))]
-    files = list(files_below(path))
-    volumes = [(file, None) for file in files if _is_volume(file)]
-    dicom = [
-        (scan.files[0] if scan.series is None else scan.files[0].parent, scan.series)
-        for scan in find_scans(file for file in files if not _is_volume(file))
-    ]
-    if not volumes and not dicom:
+        return [_of_file(path, path.parent)]
+    cases = _cases_of_files(list(files_below(path)), path, found)
+    cases += [_of_link(link, path) for link in links_out_of(path)]
+    if not cases:
         raise DaTscanError(f"{display_name(path)} holds no scan: give DICOM NM, NIfTI, NRRD or MHA files.")
-    found = sorted([*volumes, *dicom], key=lambda scan: (scan[0].parts, scan[1] or ""))
-    return [(Case(_stem(place), place, series), _folders_above(place)) for place, series in found]
+    return sorted(cases, key=lambda case: (case[0].path.parts, case[0].series or ""))
 
 
-def _is_volume(file):
+def _cases_of_files(files, root, found):
+    dicom = find_scans(file for file in files if not is_volume(file))
+    unread = {file for file in dicom.not_dicom if may_be_scan(file)}
+    cases = [_of_file(file, root, doubtful=file in unread) for file in files if is_volume(file) or file in unread]
+    cases += [_of_dicom(scan, root) for scan in dicom.scans]
+    found.copies += dicom.copies
+    found.additions += dicom.additions
+    found.other_series += dicom.others
+    found.others += [file for file in dicom.not_dicom if file not in unread and not belongs_to_header(file)]
+    return cases
+
+
+def is_volume(file: Path) -> bool:
+    """Whether a file is a volume by its name."""
     return file.name.lower().endswith(VOLUME_SUFFIXES)
 
 
-def _case_of_row(row):
-    name = row.case or (_stem(row.scan) if row.scan else f"row{row.number}")
-    return Case(name, row.scan, None, row.label, row.age, row.sex, row.site, row.other, row.error)
+def _of_file(path, root, doubtful=False):
+    where = path.relative_to(root)
+    case = Case("", path, source=display_name(path), doubtful=doubtful)
+    return case, Place(_parts(where), _above(root), where.as_posix())
 
 
-def _stem(path):
-    name = path.name or display_name(path)
+def _of_link(path, root):
+    case, place = _of_file(path, root, doubtful=True)
+    sentence = str(DaTscanError(f"{display_name(path)} is a link to a folder elsewhere: give that folder itself."))
+    return replace(case, error=sentence), place
+
+
+def _of_dicom(scan, root):
+    """Slices are called after their folder, which says little, and their series, which stays."""
+    if scan.series is None:
+        case, place = _of_file(scan.files[0], root)
+        return replace(case, source=scan.name), place
+    where = scan.folder.relative_to(root)
+    folders = [display_name(Path(part)) for part in where.parts] or [display_name(root)]
+    above = _above(root) if where.parts else _above(root)[1:]
+    case = Case("", scan.folder, scan.series, files=scan.files, source=scan.name)
+    return case, Place((*folders, short_hash(scan.series)), above, f"{where.as_posix()} {scan.series}")
+
+
+def _parts(where):
+    """Folders below the input, and the name without its suffix."""
+    name = where.name or display_name(where)
     suffix = next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), "")
-    return name[: len(name) - len(suffix)]
+    return (*map(str, where.parent.parts), name[: len(name) - len(suffix)])
 
 
-def _folders_above(path):
-    return [display_name(parent) for parent in path.absolute().parents if parent.name]
-
-
-def _with_unique_names(cases):
-    """Cases of equal names take on as many folder names as tell most of them apart, then a number."""
-    groups = defaultdict(list)
-    for case, folders in cases:
-        groups[safe_name(case.name).casefold()].append((case, folders))
-    names = {}
-    for group in groups.values():
-        for (case, _), name in zip(group, _names_of_group(group), strict=True):
-            names[id(case)] = name
-    numbered = _numbered([names[id(case)] for case, _ in cases])
-    return [replace(case, name=name) for (case, _), name in zip(cases, numbered, strict=True)]
-
-
-def _names_of_group(group):
-    candidates = [
-        [safe_name("_".join([*reversed(folders[:depth]), case.name])) for case, folders in group]
-        for depth in range(_MAX_FOLDERS + 1 if len(group) > 1 else 1)
-    ]
-    return max(candidates, key=lambda names: len({name.casefold() for name in names}))
-
-
-def _numbered(names):
-    taken, numbered = set(), []
-    for name in names:
-        candidate, number = name, 1
-        while candidate.casefold() in taken:
-            number += 1
-            candidate = f"{name}_{number}"
-        taken.add(candidate.casefold())
-        numbered.append(candidate)
-    return numbered
+def _above(root):
+    return tuple(display_name(folder) for folder in (root.absolute(), *root.absolute().parents) if folder.name)

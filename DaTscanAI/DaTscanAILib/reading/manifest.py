@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from .scan_checks import cannot_be_opened, check_file_size, display_name
 MANIFEST_SUFFIXES = (".csv", ".tsv")
 LABELS = ("normal", "reduced")
 _COLUMNS = ("scan", "case", "label", "age", "sex", "site")
+_SEPARATOR_LINE = re.compile(r'\s*"?sep=([,;\t|])"?[,;\t]*[ ]*(\r\n|\r|\n)', re.IGNORECASE)
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M", "": None}
 
 
@@ -48,8 +50,8 @@ def read_manifest(path: Path) -> list[ManifestRow]:
             column twice, no rows.
     """
     name = display_name(path)
-    text = _text(path, name)
-    table = _table(text, _delimiter(text), name)
+    text, stated = _without_separator_line(_text(path, name))
+    table = _table(text, stated or _delimiter(text), name)
     start = next((index for index, cells in enumerate(table) if any(cells)), 0)
     columns = [cell.strip().casefold() for cell in table[start]] if table else []
     if "scan" not in columns:
@@ -81,6 +83,12 @@ def _text(path, name):
     if "\0" in text:  # what other encodings and spreadsheets' own formats come to
         raise DaTscanError(f"{name} is not UTF-8 text: save it again as CSV UTF-8.")
     return text
+
+
+def _without_separator_line(text):
+    """Excel's first line `sep=;`, which it does not show and does not count: the text after it, and the separator."""
+    found = _SEPARATOR_LINE.match(text)
+    return (text[found.end() :], found[1]) if found else (text, None)
 
 
 def _delimiter(text):

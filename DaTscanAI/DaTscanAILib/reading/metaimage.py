@@ -104,6 +104,8 @@ def _affine(fields, name):
     matrix, offset = _numbers(matrix, name, finite=False), _numbers(offset, name, finite=False)
     if len(matrix) != n * n or len(offset) != n or n < 3:
         raise damaged(name)
+    if min(spacing[:3]) < 0:  # some programs mirror, others take the absolute value
+        raise no_orientation(name, "negative voxel sizes")
     affine = np.eye(4)
     with np.errstate(all="ignore"):
         affine[:3, :3] = np.reshape(matrix, (n, n))[:3, :3].T * spacing[:3]

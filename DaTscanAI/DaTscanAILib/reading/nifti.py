@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..base.errors import DaTscanError
 from ..mni.geometry import apply_affine, voxel_spacing
+from .pairs import data_file_of
 from .scan_checks import check_shape
 from .volume_file import VolumeFile, damaged, gzip_bytes, no_orientation, several_volumes, unsupported_numbers
 
@@ -57,6 +59,11 @@ _CONFLICT_MM = 1.0
 _CONFLICT_WARNING = (
     "The header states two orientations that disagree (sform and qform): the sform is used; check left and right."
 )
+# Matrix and voxel sizes of one header agree but for rounding; a scaling to another space may change them by a little.
+_SIZE_CONFLICT = 0.1
+_SIZE_WARNING = (
+    "The header's matrix and its voxel sizes disagree: the matrix is used; check the size of the head and the sides."
+)
 
 
 def header_type(version: int, byte_order: str = "<") -> np.dtype:
@@ -88,7 +95,8 @@ def parse_nifti(path: Path, head: bytes, compressed: bool, name: str) -> VolumeF
         name: for the error sentences.
 
     Raises:
-        DaTscanError: Analyze 7.5, no orientation, several volumes, unsupported numbers, absurd sizes.
+        DaTscanError: Analyze 7.5, no orientation or one that contradicts itself, several volumes, unsupported
+            numbers, absurd sizes, a lost data file.
     """
     header = _header(head, name)
     shape = _shape(header, name)
@@ -99,12 +107,13 @@ def parse_nifti(path: Path, head: bytes, compressed: bool, name: str) -> VolumeF
         raise damaged(name)
     pair = header["magic"].startswith(b"ni")
     scaled = slope != 0 and np.isfinite([slope, intercept]).all()
+    data_path, compressed = data_file_of(path, name) if pair else (path, compressed)
     return VolumeFile(
         format="NIfTI",
         shape=shape,
         number_type=_number_type(header, name),
         affine=affine,
-        data_path=path.with_suffix(".img") if pair else path,
+        data_path=data_path,
         compression="gzip" if compressed else "",
         skip=int(offset) if pair else max(int(offset), header.dtype.itemsize),
         slope=slope if scaled else 1.0,
@@ -175,9 +184,28 @@ def _affine(header, shape, name):
     if sform is None and qform is None:
         raise no_orientation(name, "neither sform nor qform")
     if sform is None:
+        if (header["pixdim"][1:4] < 0).any():  # nibabel takes their absolute value, ITK mirrors
+            raise no_orientation(name, "negative voxel sizes")
         return unit @ qform, ()
-    warned = qform is not None and not _agree(sform, qform, shape)
-    return unit @ sform, (_CONFLICT_WARNING,) if warned else ()
+    warnings = _size_warnings(sform, header["pixdim"][1:4].astype(float), name)
+    if qform is not None and not _agree(sform, qform, shape):
+        warnings = (_CONFLICT_WARNING,)
+    return unit @ sform, warnings
+
+
+def _size_warnings(sform, edges, name):
+    """A unit matrix is what converters write that know no orientation; others may have been scaled on purpose."""
+    edges = np.abs(edges)
+    off = np.abs(voxel_spacing(sform) / edges - 1) > _SIZE_CONFLICT
+    if not (off.any() and np.isfinite(edges).all() and edges.min() > 0):
+        return ()
+    if np.allclose(np.abs(sform[:3, :3]), np.eye(3), atol=1e-3):
+        text = " x ".join(f"{edge:.3g}" for edge in edges)
+        raise DaTscanError(
+            f"{name} contradicts itself: its matrix has voxels of 1 mm, its voxel sizes are {text} mm, so neither "
+            "orientation nor size is known: convert the original DICOM again."
+        )
+    return (_SIZE_WARNING,)
 
 
 def _agree(sform, qform, shape):

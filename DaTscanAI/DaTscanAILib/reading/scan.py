@@ -2,6 +2,8 @@
 
 import itertools
 import zlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,39 +13,54 @@ from ..base.files import atomic_write_bytes
 from ..mni.geometry import voxel_spacing
 from .metaimage import is_metaimage, parse_metaimage
 from .nifti import is_nifti, nifti_bytes, parse_nifti
+from .not_covered import without_uncovered
 from .nrrd import nrrd_bytes, parse_nrrd
+from .other_formats import cannot_be_read
+from .pairs import header_of
 from .scan_checks import cannot_be_opened, check_file_size, check_geometry, check_values, display_name
 from .scan_record import Camera, Identifiers, Patient, Scan
 from .volume_file import VolumeFile, damaged, read_voxels
+from .zip_archive import is_zip, read_zip
 
 __all__ = ["Camera", "Identifiers", "Patient", "Scan", "orientation_letters", "read_scan", "write_volume"]
 
-VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
+VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr", ".hdr.gz")
 # The headers of text formats with every comment that a converter may leave, and both NIfTI versions.
 _HEAD_BYTES = 2**18
 
 
-def read_scan(path: Path | str, series: str | None = None) -> Scan:
-    """A scan from a file (DICOM NM, NIfTI, NRRD, MetaImage) or from a folder that holds one DICOM scan.
+def read_scan(path: Path | str, series: str | None = None, files: Sequence[Path] = ()) -> Scan:
+    """A scan from a file (DICOM NM, NIfTI, NRRD, MetaImage, or one zipped) or a folder that holds one DICOM scan.
 
     What a file is, its content says and not its name.
 
     Args:
         path: file or folder.
         series: Series Instance UID, for a folder that holds several series of single slices.
+        files: the single slices themselves, where it is known which of the folder's they are.
 
     Raises:
         DaTscanError: whatever makes the scan unusable, one sentence with the name of the file.
     """
     path = Path(path)
     name = display_name(path)
-    if path.is_dir():
+    if files or path.is_dir():
         from .dicom import read_dicom
         from .dicom_series import files_of_scan
 
-        scan = read_dicom(files_of_scan(path, series), path, name)
+        scan = read_dicom(list(files) or files_of_scan(path, series), path, name)
     else:
         scan = _read_file(path, name)
+    return checked_scan(name, scan)
+
+
+def checked_scan(name: str, scan: Scan) -> Scan:
+    """A scan whose values have been looked at; what a resampling program left empty around it is cut off.
+
+    Raises:
+        DaTscanError: values that are no measured uptake.
+    """
+    scan = without_uncovered(name, scan)
     check_values(name, scan.voxels)
     return scan
 
@@ -85,19 +102,20 @@ def write_volume(path: Path | str, voxels: np.ndarray, affine: np.ndarray, space
 
 
 def _read_file(path, name):
-    header = path.with_suffix(".hdr")
-    path = header if path.suffix.lower() == ".img" and header.is_file() else path
+    path = header_of(path) or path
     head = _read_head(path, name)
     from .dicom_header import is_dicom
 
-    if is_dicom(head, path):
+    if is_dicom(head):
         from .dicom import read_dicom
 
         return read_dicom([path], path, name)
+    if is_zip(head):
+        return replace(read_zip(path, name), path=path, series=display_name(path))
     volume = _parse_volume(path, head, name)
     check_geometry(name, volume.affine)
     voxels = read_voxels(volume, name)
-    return Scan(voxels, volume.affine, path, volume.format, warnings=volume.warnings)
+    return Scan(voxels, volume.affine, path, volume.format, warnings=volume.warnings, series=display_name(path))
 
 
 def _read_head(path, name):
@@ -113,7 +131,7 @@ def _read_head(path, name):
 
 
 def _parse_volume(path: Path, head: bytes, name: str) -> VolumeFile:
-    compressed = head.startswith(b"\x1f\x8b")
+    start, compressed = head, head.startswith(b"\x1f\x8b")
     if compressed:
         try:
             head = zlib.decompressobj(wbits=31).decompress(head, _HEAD_BYTES)
@@ -125,4 +143,4 @@ def _parse_volume(path: Path, head: bytes, name: str) -> VolumeFile:
         return parse_nrrd(path, head, name)
     if is_metaimage(head) and not compressed:
         return parse_metaimage(path, head, name)
-    raise DaTscanError(f"{name} is no scan that can be read: give DICOM NM, NIfTI (.nii, .nii.gz), NRRD or MHA.")
+    raise cannot_be_read(name, path, start)

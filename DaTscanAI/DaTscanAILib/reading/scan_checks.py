@@ -30,6 +30,10 @@ def check_file_size(path: Path, name: str) -> None:
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
+        if isinstance(error, FileNotFoundError) and path.is_symlink():
+            raise DaTscanError(
+                f"{name} is a link to a file that is gone: restore that, or remove the link."
+            ) from error
         raise cannot_be_opened(name, error) from error
     if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
         raise DaTscanError(f"{name} is neither a file nor a folder: give a scan.")

@@ -56,6 +56,9 @@ class Scan:
         path: the file, or the folder of a series of single slices.
         format: "DICOM NM", "NIfTI", "NRRD" or "MetaImage".
         warnings: one sentence each on what had to be assumed.
+        covered: bool, as `voxels`: where something was measured; None if that is everywhere.
+        series: what tells the scan from its neighbours: first file's name, series number, a hash of the series' UID.
+        orientation_assumed: the header states how the patient lay at most, not where the axes point.
     """
 
     voxels: np.ndarray = field(repr=False)
@@ -66,3 +69,6 @@ class Scan:
     camera: Camera = Camera()
     identifiers: Identifiers = field(default=Identifiers(), repr=False)
     warnings: tuple[str, ...] = ()
+    covered: np.ndarray | None = field(default=None, repr=False)
+    series: str = ""
+    orientation_assumed: bool = False

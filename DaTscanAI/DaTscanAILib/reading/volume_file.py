@@ -111,9 +111,12 @@ def sibling(path: Path, data_file: str, name: str) -> Path:
         raise unsupported(name, "a list of data files")
     if Path(data_file).name != data_file or "\\" in data_file:
         raise DaTscanError(f"{name} names a data file outside its own folder: put both into one folder.")
-    if not os.path.isfile(path.with_name(data_file)):  # noqa: PTH113 - never raises, whatever the name holds
-        raise DaTscanError(f"{name} has lost its data file: copy it into the same folder.")
-    return path.with_name(data_file)
+    if os.path.isfile(path.with_name(data_file)):  # noqa: PTH113 - never raises, whatever the name holds
+        return path.with_name(data_file)
+    for other in path.parent.iterdir():  # Windows does not tell capitals apart
+        if other.name.lower() == data_file.lower() and other.is_file():
+            return other
+    raise DaTscanError(f"{name} has lost its data file: copy it into the same folder.")
 
 
 def gzip_bytes(data: bytes) -> bytes:

@@ -25,7 +25,7 @@ from ..reading.dicom_kinds import (
     _frame_increment_pointers,
     _kind,
 )
-from ..reading.dicom_series import files_below
+from ..reading.folders import files_below
 from ..reading.scan_checks import (
     MAX_EDGE,
     MAX_VOXELS,
@@ -148,7 +148,7 @@ def _header(path, name):
             head = stream.read(132)
     except OSError as error:
         raise cannot_be_opened(name, error) from error
-    if not is_dicom(head, path):
+    if not is_dicom(head):
         raise DaTscanError(f"{name} is no DICOM file: give the projections as the camera exports them (NM, TOMO).")
     return read_dataset(path, name, pixels=False)
 

@@ -3,12 +3,9 @@
 import csv
 import io
 import json
-import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ..analysis import Analysis
@@ -24,8 +21,6 @@ from ..reading.scan_checks import display_name
 RESULTS_TABLE = "results.csv"
 RESULT_FILE = "result.json"
 CASE_FILES = (RESULT_FILE, "normalized.nii.gz", "relevance.nii.gz", "overview.png", "normals.png", "report.pdf")
-# What a run that was killed may leave behind; all else in the folder is somebody's.
-_LEFT_BEHIND = re.compile(r"\.[0-9a-f]{32}\.(tmp|partial|replaced|task)")
 
 _NUMBERS = {
     **{
@@ -42,10 +37,13 @@ _NUMBERS = {
     "normals": ("quantification", "normals", "name"),
     "ipsilateral_putamen_relevance": ("explanation", "ipsilateral_putamen_relevance"),
     "consistent": ("explanation", "consistent"),
+}
+_REGISTRATION = {
     "registration_quality": ("registration", "quality"),
     "registration_accepted": ("registration", "accepted"),
 }
-COLUMNS = ("case", "label", "probability_reduced", *_NUMBERS, "model", "warnings", "error")
+_TEXTS = ("model", "series", "warnings", "error")
+COLUMNS = ("case", "label", "probability_reduced", *_NUMBERS, *_REGISTRATION, *_TEXTS)
 
 
 def write_case(folder: Path, analysis: Analysis, report: bool = True) -> None:
@@ -162,20 +160,37 @@ def finished_result(folder: Path) -> dict | None:
     return result if all((Path(folder) / name).is_file() for name in CASE_FILES if name in result["files"]) else None
 
 
-def table_row(case: str, result: dict | None, error: str | None) -> dict[str, str]:
-    """One row of the table: numbers with six significant digits, empty where not available."""
+def table_row(case: str, result: dict | None, error: str | None, source: str = "") -> dict[str, str]:
+    """One row of the table: numbers with six significant digits, empty where not available.
+
+    A scan that was refused has none: whoever averages a column need not look at the others. `result.json` keeps them.
+
+    Args:
+        case: name.
+        result: content of `result.json`; None if there is none.
+        error: why, in place of the result's own.
+        source: what tells the scan from its neighbours, where there is no result.
+    """
     result = result or {}
+    measured = {} if is_refused(result) else result
     classification = result.get("classification") or {}
     row = {
         "case": case,
         "label": classification.get("label"),
         "model": classification.get("model"),
         "probability_reduced": classification.get("probability_reduced"),
+        "series": result.get("series") or source,
         "warnings": " ".join(result.get("warnings", ())),
         "error": error or result.get("error"),
     }
-    row.update({column: _entry(result, path) for column, path in _NUMBERS.items()})
+    row.update({column: _entry(measured, path) for column, path in _NUMBERS.items()})
+    row.update({column: _entry(result, path) for column, path in _REGISTRATION.items()})
     return {column: _cell(row[column]) for column in COLUMNS}
+
+
+def is_refused(result: dict) -> bool:
+    """Whether a scan was found unfit for an answer, so that its numbers are not to be used."""
+    return bool(result.get("refused")) or (result.get("registration") or {}).get("accepted") is False
 
 
 def _entry(result, path):
@@ -245,51 +260,3 @@ def prepare_results(folder: Path) -> Path:
             "another folder with --output."
         )
     return folder
-
-
-@contextmanager
-def sole_use(folder: Path) -> Iterator[None]:
-    """Keep other batches out of a results folder; ends with the process, however that ends.
-
-    What a killed batch left half-written is removed. On Windows, and on file systems without locks, nothing keeps
-    others out and nothing is removed.
-
-    Raises:
-        DaTscanError: another batch is writing there.
-    """
-    handle = _locked(folder)
-    if handle is None:
-        yield
-        return
-    try:
-        _remove_left_behind(folder)
-        yield
-        _remove_left_behind(folder)
-    finally:
-        os.close(handle)
-
-
-def _locked(folder):
-    """Handle of the folder, locked until it is closed; None where there are no locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        if not isinstance(error, BlockingIOError):
-            return None
-        raise DaTscanError(
-            f"{display_name(folder)}: another run is writing its results here: wait for it, or choose another "
-            "folder with --output."
-        ) from error
-    return handle
-
-
-def _remove_left_behind(folder):
-    for path in folder.iterdir():
-        if _LEFT_BEHIND.fullmatch(path.name):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

@@ -74,7 +74,7 @@ def _prepare_case(case, folder):
     if facts_file.exists():
         return json.loads(facts_file.read_text())
     try:
-        voxels, facts = prepare_scan(read_scan(case.path, case.series))
+        voxels, facts = prepare_scan(read_scan(case.path, case.series, case.files))
     except DaTscanError as error:
         return str(error)
     if not facts["accepted"]:
