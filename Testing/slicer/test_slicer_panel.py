@@ -263,7 +263,7 @@ def test_analyze_shows_answer_numbers_and_what_ran(widget, model):
     ui = widget.ui
     assert ui.answerLabel.text == result["classification"]["label"].capitalize()
     assert "Probability of reduced uptake: " in ui.answerDetailLabel.text
-    assert "Registration quality 0." in ui.detailsLabel.text
+    assert "Registration quality " in ui.detailsLabel.text
     assert ui.statusLabel.text == f"DaTscanReduced: {result['classification']['label']}."
     assert ui.registrationQualityLabel.text.endswith("GREEN, good")
     assert "trained_on" not in ui.detailsLabel.text

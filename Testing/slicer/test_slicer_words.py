@@ -26,7 +26,7 @@ def result(**explanation):
     """Reduced, lower putamen right."""
     changed = copy.deepcopy(result_with(error=None))
     changed["quantification"]["lower_putamen"] = "right"
-    changed["explanation"].update(explanation)
+    changed["explanation"] = {**changed["explanation"], "what_if": None, **explanation}
     return changed
 
 

@@ -128,6 +128,7 @@ class Case:
         rendering = self.get(RENDERING)
         display = slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(rendering)
         nodes += [display.GetVolumePropertyNode()] if display and display.GetVolumePropertyNode() else []
+        nodes += [display for node in nodes for display in _display_nodes(node)]
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
         item = hierarchy.GetItemByDataNode(self.node) if hierarchy else 0
         folder = hierarchy.GetItemParent(item) if item else 0
@@ -148,6 +149,13 @@ class Case:
             item = hierarchy.GetItemByDataNode(node) if node else 0
             if item:
                 hierarchy.SetItemParent(item, folder)
+
+
+def _display_nodes(node):
+    if not node.IsA("vtkMRMLDisplayableNode"):
+        return []
+    displays = [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
+    return [display for display in displays if display is not None]
 
 
 def remove_orphans() -> None:
