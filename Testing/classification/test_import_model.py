@@ -20,6 +20,7 @@ from DaTscanAILib.classification.networks import build_network
 from DaTscanAILib.classification.second_reader import with_second_reader
 from DaTscanAILib.cli import main as cli
 from DaTscanAILib.explanation.gradient_times_input import GradientTimesInput
+from DaTscanAILib.explanation.methods import LRP
 from DaTscanAILib.mni.atlas import GRID_SHAPE, load_atlas
 from DaTscanAILib.quantification.sbr import Quantification
 from DaTscanAILib.reading.scan import read_scan
@@ -87,7 +88,7 @@ def test_the_map_lies_in_the_slab_and_sums_to_the_answer_without_biases(tmp_path
     """Gradient times input of a network without biases: Euler's theorem for homogeneous functions."""
     write_published_weights(tmp_path, "acc", biased=False)
     classifier = Classifier(import_model("dat_spect_ud", tmp_path, tmp_path / "model"), "cpu")
-    answer = classifier.classify(scan)
+    answer = classifier.classify(scan, map_method=LRP)
     inside = dat_spect_ud.slab_weights(4.0) > 0
     assert not answer.relevance[:, :, ~inside].any()
     image = torch.from_numpy(classifier.model.network_input(scan, load_atlas()))[None, None]

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from pydicom import dcmread
+from pydicom.uid import generate_uid
 from slicer_cases import tiny_model
 
 from DaTscanAILib.analysis import measure
@@ -63,7 +65,10 @@ def test_cancel_stops_a_batch_at_once_and_leaves_finished_cases_whole(tmp_path):
     scans, out = tmp_path / "scans", tmp_path / "out"
     scans.mkdir()
     for index in range(12):
-        (scans / f"scan{index:02d}.dcm").write_bytes(SAMPLE.read_bytes())
+        dataset = dcmread(SAMPLE)  # the same images twice would count once
+        dataset.SeriesInstanceUID, dataset.SOPInstanceUID = generate_uid(), generate_uid()
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.save_as(scans / f"scan{index:02d}.dcm")
     model = str(tiny_model(tmp_path / "tiny").folder)
     process = start(tmp_path / "task", BatchRequest((str(scans),), Options(out, model=model, report=False)))
     done = 0

@@ -45,7 +45,10 @@ def run(settings: Settings) -> Findings:
 
 
 def write_folders(folder: Path, count: int) -> Path:
-    """`count` folders of one DICOM file each, which are the bundled samples in turn."""
+    """`count` folders of one DICOM file each, the bundled samples in turn, and the manifest that lists them.
+
+    Found in a folder, the same images twice would count once.
+    """
     for number in range(count):
         case = folder / f"case{number:04d}"
         case.mkdir(parents=True)
@@ -54,7 +57,10 @@ def write_folders(folder: Path, count: int) -> Path:
             shutil.copy(resource_path("Samples", SAMPLES[number]), first)
         else:  # as large on the way to the reader, but not on the disk
             (case / "scan.dcm").hardlink_to(first)
-    return folder
+    rows = [f"case{number:04d}_scan,{folder.name}/case{number:04d}/scan.dcm" for number in range(count)]
+    manifest = folder.with_suffix(".csv")
+    manifest.write_text("\n".join(["case,scan", *rows]) + "\n", encoding="utf-8")
+    return manifest
 
 
 def time_shares(output: Path, seconds: float) -> dict[str, float]:

@@ -20,7 +20,7 @@ def study_date(path: Path) -> date | None:
     for file in files:
         try:
             with file.open("rb") as stream:
-                if not is_dicom(stream.read(1024), file):
+                if not is_dicom(stream.read(1024)):
                     continue
             dataset = read_dataset(file, file.name, pixels=False)
         except (OSError, DaTscanError):

@@ -101,7 +101,7 @@ def measure(voxels: np.ndarray) -> dict[str, tuple]:
             )
             - 1
         )
-        found[kind] = (PREPROCESSING.apply(one, atlas).astype(np.float16), float(aal), float(hottest))
+        found[kind] = (PREPROCESSING.apply(one, atlas, one).astype(np.float16), float(aal), float(hottest))
     return found
 
 
