@@ -99,7 +99,7 @@ def describe_what_if(found: list[WhatIf], mirrored: bool, label_of: Callable[[fl
         {
             **describe_region(one.region, mirrored),
             "probability_reduced": one.probability,
-            "change": one.change,
+            "change": round(one.change, 6),
             "answer": label_of(one.probability),
         }
         for one in found
