@@ -98,7 +98,7 @@ def describe_what_if(found: list[WhatIf], mirrored: bool, label_of: Callable[[fl
     return [
         {
             **describe_region(one.region, mirrored),
-            "probability_reduced": one.probability,
+            "probability_reduced": round(one.probability, 6),
             "change": round(one.change, 6),
             "answer": label_of(one.probability),
         }
