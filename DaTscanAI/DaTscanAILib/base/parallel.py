@@ -1,6 +1,7 @@
-"""One function on many items with several processes, the results in the order of the items."""
+"""One function on many items with several processes, the results in the order of the items; torch on one thread."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 
 def in_order(function: Callable, items: Iterable, workers: int = 1) -> Iterator:
@@ -18,3 +19,16 @@ def in_order(function: Callable, items: Iterable, workers: int = 1) -> Iterator:
 
     with parallel_config(backend="loky", inner_max_num_threads=1):
         yield from Parallel(n_jobs=workers, return_as="generator")(delayed(function)(item) for item in items)
+
+
+@contextmanager
+def one_thread():
+    """Sums of one thread, as long as the block runs: the same on every machine and with any number of workers."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -7,11 +7,10 @@ equation 1). Summed over the voxels that is f(x) - f(r) (completeness). The inte
 quadrature, which needs far fewer gradients than the sum of rectangles that the paper uses.
 """
 
-from contextlib import contextmanager
-
 import numpy as np
 
 from ..base.errors import DaTscanError
+from ..base.parallel import one_thread
 
 STEPS = 4
 _AT_ONCE = 4  # gradients: more need more memory, and one alone takes a slow convolution of torch for small images
@@ -72,23 +71,10 @@ class IntegratedGradients:
         """Of the contrast, at a batch of points."""
         import torch
 
-        with torch.enable_grad(), _one_thread():
+        with torch.enable_grad(), one_thread():
             points = points.detach().requires_grad_(True)
             (gradients,) = torch.autograd.grad((self._network(points) @ self._contrast).sum(), points)
         return gradients
-
-
-@contextmanager
-def _one_thread():
-    """Sums of one thread: a map must not depend on how many workers share the machine."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _for_inference(network):

@@ -1,25 +1,11 @@
 """Small networks on top of Inception's features: Kim's retrained top layer and Quan's dense head."""
 
-from contextlib import contextmanager
-
 import numpy as np
 
+from ..base.parallel import one_thread
 from .inception import FEATURES
 
 CURVE_EVERY = 100  # iterations
-
-
-@contextmanager
-def one_thread():
-    """Sums of one thread: the same on every machine, and for products this small not slower."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def train_top_layer(training, validation, iterations: int, learning_rate: float, batch_size: int, seed: int):
