@@ -4,11 +4,14 @@
     python3 Testing/develop.py COMMAND ...      (python -m DaTscanAILib COMMAND ...)
 
 The environment is `.venv` beside this repository's README; it is completed when a lock file changes. Analysis,
-services and simulation need `requirements.lock`, the tests and all other commands `requirements-test.lock`.
+services and simulation need `requirements.lock`, the tests and all other commands `requirements-test.lock`. A few
+tests ask programs of others (`TOOLS`) and are skipped where these are missing; with DATSCANAI_INSTALL_TOOLS=1, as in
+CI, `test` installs them from Debian's packages first.
 """
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -16,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NEED_LITTLE = ("analyze", "watch", "listen", "mercure", "simulate", "reconstruct", "--help", "--version")
+TOOLS = {"dciodvfy": "dicom3tools", "chromium": "chromium", "chromedriver": "chromium-driver"}  # program: package
 ENVIRONMENT = Path(os.environ.get("DATSCANAI_VENV", ROOT / ".venv"))
 
 
@@ -27,6 +31,8 @@ def main(arguments):
     # Waiting threads that spin would take the other worker's core.
     environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
     if arguments[0] == "test":
+        if os.environ.get("DATSCANAI_INSTALL_TOOLS") == "1":
+            install_tools()
         return run_tests(python, arguments[1:], environment)
     path = os.pathsep.join(filter(None, [str(ROOT / "DaTscanAI"), os.environ.get("PYTHONPATH")]))
     return subprocess.run(
@@ -42,6 +48,15 @@ def run_tests(python, arguments, environment):
         if status:
             return status
     return subprocess.run([python, "-m", "pytest", *arguments], cwd=ROOT, env=environment).returncode
+
+
+def install_tools():
+    """Debian's packages of the programs that are missing; tests without their program say so and are skipped."""
+    missing = [package for program, package in TOOLS.items() if not shutil.which(program)]
+    if missing and shutil.which("apt-get"):
+        quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+        subprocess.run(["apt-get", "-qq", "update"], **quiet)
+        subprocess.run(["apt-get", "-qq", "install", "--yes", "--no-install-recommends", *missing], **quiet)
 
 
 def prepare(lock_name):
