@@ -5,7 +5,7 @@ import json
 import pytest
 
 from DaTscanAILib.classification.grades import REGIONS
-from DaTscanAILib.evaluation.answer_parts import Answered, describe_parts, read_answers
+from DaTscanAILib.evaluation.answer_parts import Answered, describe_parts, read_answers, second_reader_agreement
 from DaTscanAILib.reading.inputs import Case
 
 
@@ -75,3 +75,16 @@ def test_answers_are_read_from_the_folder_of_a_run(tmp_path):
         (tmp_path / name / "result.json").write_text(json.dumps(result))
     cases = [Case(name, None, label="normal") for name in ("a", "b", "c")]
     assert [one.case.name for one in read_answers(cases, tmp_path)] == ["a"]
+
+
+def test_the_second_readers_agreement_leaves_borderline_scans_out():
+    """Of three agreeing scans one is wrong; the borderline one, which disagrees, does not count."""
+    pairs = [("normal", 0.1, True), ("reduced", 0.9, True), ("reduced", 0.2, True), ("normal", 0.9, False)]
+    read = [answered(label, probability) for label, probability, _ in pairs]
+    read.append(answered("normal", 0.4, subtype="borderline"))
+    for one, agrees in zip(read, [*(agrees for _, _, agrees in pairs), False], strict=True):
+        one.result["classification"]["second_reader"] = {"agrees": agrees}
+    found = second_reader_agreement(read)
+    assert found["agree"]["value"] == pytest.approx(3 / 4)
+    assert found["right_where_both_agree"]["value"] == pytest.approx(2 / 3)
+    assert second_reader_agreement(ANSWERS) is None

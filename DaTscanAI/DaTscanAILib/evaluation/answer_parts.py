@@ -123,6 +123,22 @@ def members_disagree(answers: list[Answered]) -> dict | None:
     )
 
 
+def second_reader_agreement(answers: list[Answered]) -> dict | None:
+    """How often the second reader agrees, and how often the answer of both is right; None without a second reader.
+
+    Borderline scans are left out: their label is a convention, and readers differ there rightly.
+    """
+    read = [
+        (one.right, one.result["classification"]["second_reader"]["agrees"])
+        for one in answers
+        if one.result["classification"].get("second_reader") and one.case.other.get("subtype") != "borderline"
+    ]
+    if not read:
+        return None
+    right, agrees = np.array(read).T
+    return {"agree": _share(agrees), "right_where_both_agree": _share(right[agrees])}
+
+
 def _share(values):
     found = share(int(np.sum(values)), len(values))
     return found.as_dict() if found else None

@@ -17,6 +17,7 @@ from ..batch.run import Options, analyze_batch
 from ..classification.model_folder import find_model
 from ..explanation.methods import DEFAULT_METHOD
 from ..reading.inputs import collect_cases
+from .answer_parts import read_answers, second_reader_agreement
 from .metrics import classification_metrics, expected_calibration_error, roc_auc, share
 
 THRESHOLD = 0.5
@@ -105,6 +106,7 @@ def evaluate(
             }
             for column in group_by
         },
+        "second_reader": second_reader_agreement(read_answers(cases, options.output)),
     }
     _write(options.output, summary, answers, main)
     return summary, failed
@@ -199,9 +201,15 @@ def describe(summary: dict) -> str:
     ]
     for name, value in summary.items():
         if isinstance(value, dict) and "low" in value:
-            lines.append(
-                f"{name.replace('_', ' '):28s} {value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
-                f"  n = {value['n']}"
-            )
+            lines.append(_line(name, value))
     lines.append(f"{'expected calibration error':28s} {summary['expected_calibration_error']:.3f}")
+    second = summary["second_reader"] or {}
+    lines += [_line(f"second reader: {name}", value) for name, value in second.items() if value]
     return "\n".join(lines)
+
+
+def _line(name, share):
+    return (
+        f"{name.replace('_', ' '):28s} {share['value']:.3f} ({share['low']:.3f} to {share['high']:.3f})"
+        f"  n = {share['n']}"
+    )
