@@ -372,6 +372,58 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         show = (lambda: self.session.select(inputVolume, choices)) if showResult else None
         return run_scan(inputVolume, registrationTransform, options, show, waitForCompletion, progress, finished)
 
+    def compareScans(
+        self,
+        priorVolume,
+        inputVolume,
+        years=None,
+        normals=None,
+        showResult=True,
+        waitForCompletion=True,
+        progress=None,
+        finished=None,
+    ):
+        """Compare a volume with an earlier scan of the same patient, as the command `compare` does.
+
+        Args:
+            priorVolume, inputVolume: scalar volume nodes, the earlier scan first; both are measured.
+            years: between them; None if not known.
+            normals: as in `process`.
+            showResult: show the change in the views.
+            waitForCompletion, progress, finished: as in `process`.
+
+        Returns:
+            The content of `comparison.json`.
+
+        Raises:
+            DaTscanError: a volume cannot be used or registered, or both are the same.
+        """
+        from DaTscanAILib.slicer_adapters.parameters import Content
+        from DaTscanAILib.slicer_adapters.running import run_comparison
+
+        if priorVolume is None or inputVolume is None:
+            raise DaTscanError("Two scans are compared: select the scan and the patient's earlier one.")
+
+        def show():
+            parameters = self.getParameterNode()
+            parameters.priorVolume, parameters.priorYears = priorVolume, years or 0.0
+            parameters.content = Content.CHANGE
+            self.session.select(inputVolume, {"normals": normals})
+
+        how = (show if showResult else None, waitForCompletion, progress, finished)
+        return run_comparison(priorVolume, inputVolume, years, normals, *how)
+
+    def saveComparison(self, inputVolume, path):
+        """Write the one-page PDF of a volume's comparison with the earlier scan.
+
+        Raises:
+            DaTscanError: nothing was compared, or a scan has changed since.
+        """
+        from DaTscanAILib.slicer_adapters.case import Case
+        from DaTscanAILib.slicer_adapters.prior_scan import save_comparison
+
+        save_comparison(Case.of(inputVolume), path)
+
     def processBatch(
         self,
         inputs,

@@ -2,7 +2,7 @@
 
     PYTHONPATH=DaTscanAI python Resources/Normals/build_simulated.py FOLDER --workers 2
 
-Simulates 60 normal scans of each family into FOLDER/FAMILY (those that are there are kept), measures them, and
+Simulates 22 normal scans of each family into FOLDER/FAMILY (those that are there are kept), measures them, and
 writes `simulated-FAMILY.json` beside this file. The cameras of a family differ, so the limits are wide.
 """
 
@@ -17,18 +17,27 @@ from DaTscanAILib.simulation.cohort import simulate_cohort
 from DaTscanAILib.simulation.simulator import Settings
 
 HERE = Path(__file__).resolve().parent
-SCANS, FIRST_SEED = 60, 980000
+SCANS, FIRST_SEED = 22, 980000
 
 
 def main(folder: Path, workers: int) -> None:
-    for place, family in enumerate(FAMILIES):
+    for family in FAMILIES:
         scans = folder / family
         scans.mkdir(parents=True, exist_ok=True)
-        settings = Settings(families=(family,), label="normal", pose="moderate", field="camera")
-        manifest = simulate_cohort(scans, SCANS, FIRST_SEED + 1000 * place, workers, settings, storage="plain")
+        manifest = simulate_cohort(scans, SCANS, first_seed(family), workers, settings_of(family), storage="plain")
         name = f"simulated-{family}"
         database = database_of(usable_normals(manifest, workers), name, simulated=True, several_cameras=True)
         atomic_write_bytes(HERE / f"{name}.json", normals_text(database).encode())
+
+
+def settings_of(family: str) -> Settings:
+    """Of a family's normals."""
+    return Settings(families=(family,), label="normal", pose="moderate", field="camera")
+
+
+def first_seed(family: str) -> int:
+    """Seed of a family's first normal."""
+    return FIRST_SEED + 1000 * FAMILIES.index(family)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,10 @@ def room(tmp_path_factory):
     facts = {
         "texts": TEXTS,
         "table": TABLE,
-        "hidden": ["progressBar", "adjustFrame", "modelFolderEdit", "modelFolderCaption", "installTorchButton"],
+        "hidden": [
+            *("progressBar", "adjustFrame", "modelFolderEdit", "modelFolderCaption", "installTorchButton"),
+            *("changeTableView", "changeLabel"),
+        ],
         "bottoms": ["inputSelector", "analyzeButton", "answerLabel", "sbrTableView", "showViewsButton"],
     }
     picture = tmp_path_factory.mktemp("panel") / "panel.png"
@@ -52,7 +55,7 @@ def test_one_screen_holds_scan_button_answer_table_and_map_controls(room):
     """Point 17. Of 900 px the window's own bars take 200; it was 2,348 px unfolded."""
     assert max(room["bottoms"].values()) < 700
     assert room["heights"]["as it opens"] < 760
-    assert room["heights"]["unfolded"] < 1800
+    assert room["heights"]["unfolded"] < 1900
 
 
 def test_the_table_fits_without_a_scroll_bar(room):
@@ -89,6 +92,7 @@ def test_the_sections_stand_in_the_order_of_the_chain():
         "quantification",
         "classification",
         "explanation",
+        "prior",
         "batch",
         "log",
     ]

@@ -1,12 +1,15 @@
 """Scans, models and analyses for the tests of the Slicer module."""
 
+from dataclasses import asdict, replace
 from functools import lru_cache
 
 import numpy as np
 from picture_factory import blob, result_with
 
 from DaTscanAILib.analysis import Analysis
+from DaTscanAILib.batch.comparison import Comparison
 from DaTscanAILib.mni.atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
+from DaTscanAILib.quantification.change import changes
 from DaTscanAILib.registration.affine import register
 
 RIGHT, LEFT = (26.0, 0.0, 2.0), (-26.0, 0.0, 2.0)
@@ -71,6 +74,30 @@ def analysis_up_to(last_stage: str, shift: float = 0.0) -> Analysis:
     return Analysis(
         result, analysis.normalized if number else None, analysis.relevance if number == 2 else None, None
     )
+
+
+def synthetic_comparison(name, _before, _after, years, _normals=None, _registrations=(None, None)) -> Comparison:
+    """In place of `batch.comparison.compare_scans`: a third of the binding is lost between two synthetic scans."""
+    first, second = analysis_up_to("quantification"), analysis_up_to("quantification")
+    brain = load_atlas().brain
+    second = replace(second, normalized=(brain + (first.normalized - brain) * 2 / 3).astype(np.float32))
+    sbr = second.result["quantification"]["sbr"]
+    second.result["quantification"]["sbr"] = {key: value * 2 / 3 for key, value in sbr.items()}
+    parts = {
+        part: {key: analysis.result[key] for key in ("patient", "quantification")}
+        for part, analysis in (("before", first), ("after", second))
+    }
+    change = changes(*(part["quantification"]["sbr"] for part in parts.values()), years, comparable=True)
+    result = {
+        "case": name,
+        "years": years,
+        "same_camera": True,
+        "change": {key: entry and asdict(entry) for key, entry in change.items()},
+        "limits": "Limits of nothing.",
+        "warnings": ["Look at both."],
+        **parts,
+    }
+    return Comparison(result, first.normalized, second.normalized, None, (first, second))
 
 
 @lru_cache(maxsize=1)

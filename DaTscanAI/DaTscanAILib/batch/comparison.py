@@ -48,12 +48,14 @@ class Comparison:
         result: the content of `comparison.json`.
         before, after: float32 `(91, 109, 91)` in MNI space, reference level 1.
         normals: that both were set beside; None where none were asked for.
+        analyses: of both scans.
     """
 
     result: dict
     before: np.ndarray
     after: np.ndarray
     normals: NormalDatabase | None
+    analyses: tuple[Analysis, ...] = ()
 
     @property
     def difference(self) -> np.ndarray:
@@ -112,10 +114,34 @@ def compare_pair(pair: Pair, normals: NormalDatabase | None = None) -> Compariso
     Raises:
         DaTscanError: a scan cannot be read, registered or measured.
     """
-    scans = [_aged(scan_of_case(case), pair, case) for case in (pair.before, pair.after)]
-    analyses = [_measured(scan, normals) for scan in scans]
+    return compare_scans(pair.name, scan_of_case(pair.before), scan_of_case(pair.after), pair.years, normals)
+
+
+def compare_scans(
+    name: str,
+    before: Scan,
+    after: Scan,
+    years: float | None,
+    normals: NormalDatabase | None = None,
+    registrations: tuple = (None, None),
+) -> Comparison:
+    """Measure two scans of one patient and set them beside each other.
+
+    Args:
+        name: of the comparison.
+        before, after: the scans, the earlier one first.
+        years: between them; None if not known.
+        normals: to set both beside.
+        registrations: of both, as `analysis.measure` takes them; None registers.
+
+    Raises:
+        DaTscanError: a scan cannot be registered or measured.
+    """
+    scans = (before, _aged(after, before.patient.age, years))
+    analyses = [_measured(scan, given, normals) for scan, given in zip(scans, registrations, strict=True)]
     prints = [fingerprint_of(scan, analysis.normalized) for scan, analysis in zip(scans, analyses, strict=True)]
-    return Comparison(_result(pair, analyses, prints), *(analysis.normalized for analysis in analyses), normals)
+    result = _result(name, years, analyses, prints)
+    return Comparison(result, *(analysis.normalized for analysis in analyses), normals, tuple(analyses))
 
 
 def _single_case(path):
@@ -145,15 +171,15 @@ def _distinct(pairs):
     return distinct
 
 
-def _aged(scan: Scan, pair, case):
+def _aged(scan, age_before, years):
     """The second scan's age follows from the first's where it is not known."""
-    if scan.patient.age is None and case is pair.after and pair.before.age is not None and pair.years is not None:
-        return replace(scan, patient=replace(scan.patient, age=pair.before.age + pair.years))
+    if scan.patient.age is None and age_before is not None and years is not None:
+        return replace(scan, patient=replace(scan.patient, age=age_before + years))
     return scan
 
 
-def _measured(scan, normals) -> Analysis:
-    analysis = measure(scan, display_name(scan.path), normals=normals)
+def _measured(scan, registration, normals) -> Analysis:
+    analysis = measure(scan, display_name(scan.path), registration, normals=normals)
     if analysis.error:
         raise DaTscanError(analysis.error)
     registration = analysis.result["registration"]
@@ -165,7 +191,7 @@ def _measured(scan, normals) -> Analysis:
     return analysis
 
 
-def _result(pair, analyses, prints: list[Fingerprint]):
+def _result(name, years, analyses, prints: list[Fingerprint]):
     parts = {
         name: {
             **{key: analysis.result[key] for key in ("scan", "patient", "registration", "quantification")},
@@ -176,27 +202,27 @@ def _result(pair, analyses, prints: list[Fingerprint]):
     }
     misfits = same_camera(*prints)
     sbr = [part["quantification"]["sbr"] for part in parts.values()]
-    change = changes(*sbr, pair.years, comparable=not misfits)
+    change = changes(*sbr, years, comparable=not misfits)
     return {
-        "case": pair.name,
+        "case": name,
         "research_use": RESEARCH_USE,
-        "years": pair.years,
+        "years": years,
         "same_camera": not misfits,
         "change": {key: entry and asdict(entry) for key, entry in change.items()},
         "limits": repeated_scans()["sentence"],
-        "warnings": _warnings(pair, misfits, parts),
+        "warnings": _warnings(years, misfits, parts),
         **parts,
         "versions": software_versions(),
     }
 
 
-def _warnings(pair, misfits, parts):
+def _warnings(years, misfits, parts):
     found = []
     if misfits:
         found.append(
             f"The scans were not made in one way (of the second scan: {'; '.join(misfits)}): their SBRs may not be "
             "compared, so no change is judged."
         )
-    if pair.years is None:
+    if years is None:
         found.append("The time between the scans is not known: no change per year.")
     return found + [f"{name.capitalize()}: {text}" for name, part in parts.items() for text in part["warnings"]]

@@ -14,12 +14,12 @@ from functools import lru_cache
 from ..base.resources import resource_path
 from ..mni.atlas import SIDES
 from .hottest_voxels import HOTTEST_VOLUME_ML
+from .repeatability import REACH, Repeatability
 
 # Mean absolute difference in percent of the mean of both, healthy controls, volumes of interest (Booij 1998).
 PUBLISHED_VARIABILITY = 7.47
-_REACH = 1.96  # standard deviations that hold 95 %
 _NORMAL_MEAN_ABSOLUTE = math.sqrt(2 / math.pi)  # of a standard normal
-PUBLISHED_LIMIT_PERCENT = _REACH * PUBLISHED_VARIABILITY / _NORMAL_MEAN_ABSOLUTE
+PUBLISHED_LIMIT_PERCENT = REACH * PUBLISHED_VARIABILITY / _NORMAL_MEAN_ABSOLUTE
 WITHIN, MEASURED, BEYOND = "within the limits", "beyond the measurement's limits", "beyond the published limits"
 _LEAST_YEARS = 0.25  # below, a rate is the noise multiplied
 _LEAST_SBR = 0.1  # below, a percentage is a quotient of noise
@@ -45,18 +45,6 @@ class Change:
     limit: float
     published_limit: float
     verdict: str | None
-
-
-@dataclass(frozen=True)
-class Repeatability:
-    """Standard deviation of a repeated measurement of a nucleus: sqrt(constant^2 + (share * SBR)^2)."""
-
-    constant: float
-    share: float
-
-    def limit(self, level: float) -> float:
-        """What the difference of two measurements stays within in 95 %, at a mean SBR."""
-        return _REACH * math.sqrt(2) * math.hypot(self.constant, self.share * level)
 
 
 def changes(

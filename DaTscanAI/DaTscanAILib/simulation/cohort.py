@@ -13,6 +13,7 @@ from ..base.files import atomic_write_bytes
 from ..base.parallel import in_order
 from ..reading.scan import write_volume
 from .disease import LOSS_COLUMNS
+from .patterns import Lesion
 from .simulator import Settings, simulate_scan
 from .storage import draw_storage, store
 from .tomo_dicom import write_projections
@@ -33,12 +34,15 @@ def simulate_cohort(
     settings: Settings | None = None,
     projections: bool = False,
     storage: str | None = None,
+    lesion: Lesion | None = None,
+    repeat: int = 0,
 ) -> Path:
     """Write `count` scans `sim<seed>.nii.gz`, each with `sim<seed>.json` (its truth), and `manifest.csv`.
 
     Scans that are there already are kept: the same call again finishes what was interrupted. `projections` adds what
     the camera recorded, `projections/sim<seed>.dcm` (NM TOMO), for `reconstruct`. `storage` is one of
-    `storage.STORAGES` for all scans; None draws one for each, most of them plain.
+    `storage.STORAGES` for all scans; None draws one for each, most of them plain. `lesion` and `repeat` are those of
+    `simulate_scan`: with the same seeds, the same people later or examined again.
 
     Returns:
         The manifest's path.
@@ -46,7 +50,8 @@ def simulate_cohort(
     folder = Path(folder)
     if projections:
         (folder / "projections").mkdir(exist_ok=True)
-    write = partial(_write_scan, folder=folder, settings=settings, projections=projections, storage=storage)
+    make = partial(simulate_scan, settings=settings, lesion=lesion, repeat=repeat)
+    write = partial(_write_scan, folder=folder, make=make, projections=projections, storage=storage)
     rows = _collect(in_order(write, range(seed, seed + count), workers), count)
     text = io.StringIO()
     table = csv.DictWriter(text, MANIFEST_COLUMNS, extrasaction="ignore", lineterminator="\n")
@@ -71,13 +76,13 @@ def _collect(truths, count):
     return rows
 
 
-def _write_scan(seed, folder, settings, projections, storage):
+def _write_scan(seed, folder, make, projections, storage):
     name = f"sim{seed:06d}"
     truth_file = folder / f"{name}.json"
     dicom_file = folder / "projections" / f"{name}.dcm"
     if truth_file.exists() and (dicom_file.exists() or not projections):
         return json.loads(truth_file.read_text())
-    scan = simulate_scan(seed, settings)
+    scan = make(seed)
     random = np.random.default_rng([seed, _STREAM_OF_STORAGE])
     drawn = draw_storage(random)
     storage = storage or drawn

@@ -7,6 +7,7 @@ import slicer
 from .case import DERIVED_ATTRIBUTE, INPUT, REGIONS, RELEVANCE, RENDERING, SCAN, Case, is_derived
 from .comparison import hide_outlines, take_back
 from .legend import hide_legends, show_legend
+from .prior_scan import change_volume
 from .rendering import bake, set_volume_visible, show_volume
 from .settings import Settings
 from .shared_nodes import color_as_loaded, color_gray, color_relevance, color_scan, shared_mri
@@ -15,8 +16,9 @@ from .state import CHOICES, ScanState
 from .volumes import affine_of, voxels_of
 
 _SCAN_OPACITY = 0.6
-# What stands in for the relevance where nothing was classified.
+# What stands in for the relevance where nothing was classified, and for the change where nothing was compared.
 _WITHOUT_RELEVANCE = {"relevance": "scan", "relevance_on_scan": "scan_only"}
+_WITHOUT_CHANGE = {"change": "scan_only"}
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,14 @@ class Shown:
         relevance: on the same grid.
         reference: name of what the relevance compares the scan with.
         lower_side: of the putamen with the lower uptake.
+        change: since an earlier scan, on the same grid.
     """
 
     scan: object = None
     relevance: object = None
     reference: str = ""
     lower_side: str = "left"
+    change: object = None
 
 
 def shown_of(case: Case | None, state: ScanState) -> Shown:
@@ -47,6 +51,7 @@ def shown_of(case: Case | None, state: ScanState) -> Shown:
         case.get(RELEVANCE) if state["classification"].is_current else None,
         reference.get("name", "") if isinstance(reference, dict) else str(reference),
         (result.get("quantification") or {}).get("lower_putamen") or "left",
+        change_volume(case),
     )
 
 
@@ -85,6 +90,7 @@ def show_case(case: Case, settings: Settings, shown: Shown) -> None:
     if shown.relevance:
         color_relevance(shown.relevance, settings.threshold, settings.signs)
     content = settings.content if shown.relevance else _WITHOUT_RELEVANCE.get(settings.content, settings.content)
+    content = content if shown.change else _WITHOUT_CHANGE.get(content, content)
     _show_slices(shown, replace(settings, content=content))
     _show_3d(case, shown.relevance, settings)
 
@@ -104,7 +110,7 @@ def _show_input(volume, case):
 def _show_slices(shown, settings):
     scan, relevance = shown.scan, shown.relevance if settings.in_slices else None
     is_over_scan = settings.content == "relevance_on_scan"
-    if is_over_scan:  # orange and blue are not told apart on hot iron
+    if is_over_scan or settings.content == "change":  # orange and blue are not told apart on hot iron
         color_gray(scan)
     else:
         color_scan(scan)
@@ -112,6 +118,7 @@ def _show_slices(shown, settings):
         "relevance_on_scan": (scan, relevance, settings.opacity),
         "scan": (shared_mri(), scan, _SCAN_OPACITY),
         "scan_only": (scan, None, 0.0),
+        "change": (scan, shown.change, settings.opacity),
     }.get(settings.content, (shared_mri(), relevance, settings.opacity))
     set_layers(*layers)
     if relevance is not None and relevance in layers:

@@ -30,6 +30,7 @@ class Content(enum.Enum):
     RELEVANCE_ON_SCAN = "relevance_on_scan"
     SCAN = "scan"
     SCAN_ONLY = "scan_only"
+    CHANGE = "change"
 
     def label(self):
         """As the panel shows it."""
@@ -38,6 +39,7 @@ class Content(enum.Enum):
             "relevance_on_scan": _("Relevance over the scan"),
             "scan": _("Scan over the MRI template"),
             "scan_only": _("Scan alone"),
+            "change": _("Change since the earlier scan"),
         }[self.value]
 
 
@@ -80,6 +82,8 @@ class DaTscanAIParameterNode:
     """The panel's parameters.
 
     inputVolume - the scan.
+    priorVolume - an earlier scan of the same patient.
+    priorYears - between both; 0 where not known.
     model - name of a shipped model or a model folder; empty for the default.
     secondReader - folder of another model that reads every scan too; empty for none.
     normals - database to set the scans beside, its file or folder; empty for the one of the application settings.
@@ -99,6 +103,8 @@ class DaTscanAIParameterNode:
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
+    priorVolume: vtkMRMLScalarVolumeNode
+    priorYears: Annotated[float, WithinRange(0, 40)] = 0.0
     model: str = ""
     secondReader: str = ""
     normals: str = ""

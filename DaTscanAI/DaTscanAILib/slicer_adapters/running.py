@@ -17,10 +17,12 @@ from .case import RELEVANCE, SCAN, TABLE, TRANSFORM, Case, automatic_matrix, is_
 from .comparison import take_back
 from .display import color_scan
 from .inputs import chosen_inputs, scan_inputs, transform_input
+from .prior_scan import put_comparison
+from .session import registration_to_keep
 from .state import STAGES, inputs_of_stage, merged_records, merged_result
 from .tables import write_sbr_table
 from .volumes import scan_of
-from .work import BatchRequest, ScanRequest
+from .work import BatchRequest, ComparisonRequest, ScanRequest
 
 
 def run_scan(volume, transform, options: dict, show, wait: bool, progress=None, finished=None):
@@ -35,11 +37,7 @@ def run_scan(volume, transform, options: dict, show, wait: bool, progress=None, 
     Raises:
         DaTscanError: volume, transform, model or method cannot be used.
     """
-    if is_derived(volume):
-        raise DaTscanError(f"{volume.GetName()} is no scan but made by this module: select the scan itself.")
-    case = Case.of(volume)
-    own_transform = case.get(TRANSFORM) if case else None
-    scan = scan_of(volume, own_transform)
+    case, own_transform, scan = _scan_of_case(volume)
     registration = registration_of(transform) if transform else None
     automatic = automatic_matrix(own_transform) if isinstance(registration, np.ndarray) else None
     request = ScanRequest(
@@ -56,6 +54,50 @@ def run_scan(volume, transform, options: dict, show, wait: bool, progress=None, 
         return result
 
     return _run(request, take, wait, progress, finished, lambda: slicer.mrmlScene.IsNodePresent(volume))
+
+
+def run_comparison(
+    prior, volume, years: float | None, normals: str | None, show, wait: bool, progress=None, finished=None
+):
+    """Compare a volume node with an earlier scan of the patient; both are measured by the default method.
+
+    Args:
+        years: between both; None if not known.
+        normals: database to set both beside; None for none.
+        show, wait: as in `run_scan`.
+
+    Raises:
+        DaTscanError: a volume cannot be used, or both are the same one.
+    """
+    if prior is volume:
+        raise DaTscanError("A scan cannot be compared with itself: select the patient's earlier scan.")
+    nodes = (prior, volume)
+    cases, _transforms, scans = zip(*map(_scan_of_case, nodes), strict=True)
+    kept = [registration_to_keep(node, "registration") for node in nodes]
+    registrations = tuple(transform and registration_of(transform) for transform in kept)
+    name = f"{prior.GetName()} - {volume.GetName()}"
+    request = ComparisonRequest(name, *scans, years, normals, registrations)
+    chosen = chosen_inputs(normals=normals)
+    inputs = [{**scan_inputs(node, case), **chosen} for node, case in zip(nodes, cases, strict=True)]
+
+    def take(comparison):
+        for node, analysis, known in zip(nodes, comparison.analyses, inputs, strict=True):
+            put_analysis(node, analysis, "quantification", known)
+        result = put_comparison(volume, prior, comparison, normals)
+        if show:
+            show()
+        return result
+
+    return _run(request, take, wait, progress, finished, lambda: all(map(slicer.mrmlScene.IsNodePresent, nodes)))
+
+
+def _scan_of_case(volume):
+    """The case (or None), its transform (or None) and the scan of a volume node."""
+    if is_derived(volume):
+        raise DaTscanError(f"{volume.GetName()} is no scan but made by this module: select the scan itself.")
+    case = Case.of(volume)
+    transform = case.get(TRANSFORM) if case else None
+    return case, transform, scan_of(volume, transform)
 
 
 def put_analysis(volume, analysis, last_stage: str = STAGES[-1], inputs: dict | None = None) -> dict:

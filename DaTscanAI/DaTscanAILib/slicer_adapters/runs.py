@@ -6,7 +6,7 @@ from slicer.i18n import tr as _
 
 from .case import Case
 from .inputs import scan_inputs
-from .parameters import Comparison
+from .parameters import Comparison, Content
 from .session import registration_to_keep
 from .state import STAGES
 
@@ -75,6 +75,24 @@ class Runs:
                 waitForCompletion=False,
                 progress=lambda event: self._onStage(event, volume.GetName()),
                 finished=lambda outcome: self._onScanFinished(outcome, volume, lastStage),
+            )
+        self._endUnlessRunning()
+
+    def startComparison(self) -> None:
+        """Compare the selected scan with the earlier one of the panel."""
+        parameters, volume = self.widget.parameters, self.widget.parameters.inputVolume
+        self.note(volume, "")
+        with self.widget.errorsSaid(_("The comparison could not be started.")):
+            sentence = _("Comparing {name} with the earlier scan").format(name=volume.GetName())
+            self._begin(sentence, self.ui.compareScansButton, 0)
+            self._task = self.widget.logic.compareScans(
+                parameters.priorVolume,
+                volume,
+                years=parameters.priorYears or None,
+                normals=self.widget.session.normals(),
+                showResult=False,
+                waitForCompletion=False,
+                finished=lambda outcome: self._onComparisonFinished(outcome, volume),
             )
         self._endUnlessRunning()
 
@@ -178,6 +196,15 @@ class Runs:
             # In the scene's parameter node, as another module may be open now.
             comparison = Comparison.FUSED if lastStage == STAGES[0] else Comparison.NONE
             self.widget.logic.getParameterNode().comparison = comparison
+        self._end()
+
+    def _onComparisonFinished(self, outcome, volume):
+        """Say how it ended; the views show the change."""
+        self._logLines(outcome)
+        if slicer.mrmlScene.IsNodePresent(volume):
+            self.note(volume, _("Cancelled.") if outcome.cancelled else outcome.error or "")
+        if outcome.answer is not None:
+            self.widget.logic.getParameterNode().content = Content.CHANGE
         self._end()
 
     def _onBatchFinished(self, outcome):

@@ -8,7 +8,8 @@ class Settings:
     """What the views show.
 
     Attributes:
-        content: of the slices: "relevance", "relevance_on_scan", "scan" (each over the MRI) or "scan_only".
+        content: of the slices: "relevance", "relevance_on_scan", "scan" (each over the MRI), "scan_only" or "change"
+            (since an earlier scan).
         threshold: part of the relevance limit below which nothing is colored.
         opacity: of the relevance.
         signs: "both", "positive" or "negative".

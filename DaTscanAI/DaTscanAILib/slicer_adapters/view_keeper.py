@@ -3,10 +3,11 @@
 import slicer
 
 from ..base.errors import DaTscanError
-from .case import TRANSFORM, Case
+from .case import PRIOR, TRANSFORM, Case
 from .display import is_scan_current
 from .legend import update_legends
 from .parameters import Comparison
+from .prior_scan import change_volume
 
 
 class ViewKeeper:
@@ -45,6 +46,7 @@ class ViewKeeper:
         modified = "ModifiedEvent"
         case = Case.of(volume)
         transform = case.get(TRANSFORM) if case else None
+        prior = case.get(PRIOR) if case else None
         composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
         return [
             (volume, modified, changed),
@@ -52,6 +54,8 @@ class ViewKeeper:
             (volume, transformed, changed),
             *([(case.node, modified, changed)] if case else []),
             *([(transform, transformed, changed)] if transform else []),
+            *([(prior, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, changed)] if prior else []),
+            *([(prior, transformed, changed)] if prior else []),
             *((composite, modified, self.onLayersModified) for composite in composites),
         ]
 
@@ -70,7 +74,8 @@ class ViewKeeper:
             registered if parameters.comparison is not Comparison.NONE else holds,
             self._result_identity(volume),
         )
-        looks = (parameters.showRegions, self.widget.session.settings(), self._transform_of_board(volume))
+        has_change = volume is not None and change_volume(Case.of(volume)) is not None
+        looks = (parameters.showRegions, self.widget.session.settings(), self._transform_of_board(volume), has_change)
         before, self._shown = self._shown, (place, looks)
         if before is not None and before != self._shown:
             self._show(volume, keep_position=before[0] == place)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..analysis import Analysis, Analyzer, measure
+from ..batch.comparison import Comparison, compare_scans
 from ..batch.run import Options, analyze_batch
 from ..quantification.normals import read_normals
 from ..quantification.other_method import Method
@@ -78,6 +79,36 @@ class ScanRequest:
                 f"With this registration the {side} putamen is the lower one, with the automatic one it is the "
                 f"{before} putamen: compare both with the template."
             )
+
+
+@dataclass(frozen=True)
+class ComparisonRequest:
+    """Two scans of one patient.
+
+    Attributes:
+        name: of the comparison.
+        before, after: the earlier scan and the later one.
+        years: between them; None if not known.
+        normals: database to set both beside, a path or a name; None for none.
+        registrations: of both, as `ScanRequest` has one.
+    """
+
+    name: str
+    before: Scan
+    after: Scan
+    years: float | None = None
+    normals: str | None = None
+    registrations: tuple = (None, None)
+
+    def run(self, progress: Callable[[dict], None]) -> Comparison:
+        """The comparison; `progress` is told `{"stage": "comparison"}` as it begins.
+
+        Raises:
+            DaTscanError: a scan or the database cannot be used.
+        """
+        progress({"stage": "comparison"})
+        normals = None if self.normals is None else read_normals(self.normals)
+        return compare_scans(self.name, self.before, self.after, self.years, normals, self.registrations)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from .batch import BatchPanel
 from .classification import ClassificationPanel
 from .explanation import ExplanationPanel
+from .prior_scan import PriorScanPanel
 from .quantification import QuantificationPanel
 from .registration import RegistrationPanel
 from .result import ResultPanel
@@ -15,5 +16,6 @@ PANELS = (
     QuantificationPanel,
     ClassificationPanel,
     ExplanationPanel,
+    PriorScanPanel,
     BatchPanel,
 )

@@ -64,15 +64,19 @@ class ScanPanel(Panel):
         self.ui.geometryLabel.text = describe_geometry(self.volume) if has_image else _("No scan is selected.")
 
     def _hideOwnVolumes(self):
-        """Offer scans only: neither what was made of them nor the templates."""
-        volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-        model = self.ui.inputSelector.sortFilterProxyModel()
-        hidden = tuple(volume.GetID() for volume in volumes if is_derived(volume))
-        if tuple(model.hiddenNodeIDs) != hidden:
-            model.hiddenNodeIDs = hidden
+        offer_scans_only(self.ui.inputSelector)
 
     def enable(self, idle):
         for button in (self.ui.loadScanButton, self.ui.loadSampleButton, self.ui.loadNormalSampleButton):
             button.enabled = idle
         for button in (self.ui.flipSuperiorButton, self.ui.flipLeftButton, self.ui.flipFrontButton):
             button.enabled = idle and self.volume is not None
+
+
+def offer_scans_only(selector) -> None:
+    """Let a selector of volumes offer neither what was made of scans nor the templates."""
+    volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    model = selector.sortFilterProxyModel()
+    hidden = tuple(volume.GetID() for volume in volumes if is_derived(volume))
+    if tuple(model.hiddenNodeIDs) != hidden:
+        model.hiddenNodeIDs = hidden
