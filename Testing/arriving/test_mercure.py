@@ -49,6 +49,8 @@ def test_a_study_of_two_scans_and_one_that_fails(folders, tmp_path):
 
 SETTINGS = {
     "known": ({"process": {"settings": {"model": "m", "device": "cpu"}}}, {"model": "m", "device": "cpu"}),
+    "DICOM results": ({"process": {"settings": {"dicom_results": True}}}, {"dicom_results": True}),
+    "a text for a switch": ({"process": {"settings": {"dicom_results": "false"}}}, {"dicom_results": False}),
     "unknown ones": ({"process": {"settings": {"output": "/etc", "keep_identifiers": True}}}, {}),
     "none": ({"process": {"settings": None}}, {}),
     "of the first of several modules": ({"process": [{"settings": {"device": "cpu"}}, {}]}, {"device": "cpu"}),

@@ -20,11 +20,11 @@ from DaTscanAILib.batch.workers import bound_memory
 from DaTscanAILib.cli.main import main
 from DaTscanAILib.reading.inputs import Case, collect_cases
 from DaTscanAILib.reporting import result_files as results
-from DaTscanAILib.reporting.result_files import CASE_FILES, COLUMNS, check_replaceable
+from DaTscanAILib.reporting.result_files import CASE_FILES, COLUMNS, DICOM_FILES, check_replaceable
 from DaTscanAILib.reporting.sole_use import sole_use
 
 NAMES = ("a", "b", "c")
-WITHOUT_NORMALS = set(CASE_FILES) - {"normals.png"}
+WITHOUT_NORMALS = set(CASE_FILES) - {"normals.png", *DICOM_FILES}
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that share the test's state")
 
 

@@ -22,7 +22,8 @@ from ..reading.inputs import survey
 from ..reporting.result_files import read_result
 
 TASK_FILE, RESULT_FILE = "task.json", "result.json"
-_SETTINGS = {"model": str, "device": str, "normals": str}
+# DICOM results keep the patient's name: true alone switches them on, not every text that is not empty.
+_SETTINGS = {"model": str, "device": str, "normals": str, "dicom_results": lambda value: value is True}
 _MOST_TASK_BYTES = 2**20
 
 
@@ -41,7 +42,9 @@ def run_task(environment: Mapping[str, str] = os.environ) -> list[Outcome]:
     incoming, outgoing = (_folder(environment, name) for name in ("MERCURE_IN_DIR", "MERCURE_OUT_DIR"))
     settings = _settings(incoming / TASK_FILE)
     with tempfile.TemporaryDirectory(prefix="datscanai-") as results:
-        options = Options(Path(results), report=False, keep_identifiers=False, **settings)
+        # A page is made only to be sent on.
+        report = bool(settings.get("dicom_results"))
+        options = Options(Path(results), report=report, keep_identifiers=False, **settings)
         check_model(options)
         # The files are named by identifiers: cases are numbered.
         cases = [replace(case, name=f"scan{n}") for n, case in enumerate(survey([incoming]).cases, start=1)]

@@ -20,8 +20,10 @@ from ..classification.answer import choose_device
 from ..classification.model_folder import find_model
 from ..explanation.methods import DEFAULT_METHOD
 from ..quantification.normals import read_normals
+from ..reading.dicom_source import read_dicom_source
 from ..reading.inputs import Case
 from ..reading.scan_checks import display_name
+from ..reporting.dicom_results.write import check_available
 from ..reporting.result_files import (
     check_replaceable,
     finished_result,
@@ -51,6 +53,8 @@ class Options:
         resume: keep the cases that a former run has finished with the same scan, model and options.
         report: write `report.pdf`.
         keep_identifiers: put name, identifier, birth date and accession number into `result.json`.
+        dicom_results: also write structured report, pictures and report as DICOM, into the scan's own study; a scan
+            that is no DICOM is refused then.
         normals: database to set the scans beside, a path or the name of a shipped one; None gives no z-scores.
         scheduler: address of a dask scheduler whose workers take the place of processes of this machine; they
             must see the same files under the same paths.
@@ -65,6 +69,7 @@ class Options:
     resume: bool = False
     report: bool = True
     keep_identifiers: bool = False
+    dicom_results: bool = False
     normals: str | None = None
     scheduler: str | None = None
 
@@ -125,12 +130,14 @@ def analyze_batch(
 
 
 def check_model(options: Options) -> None:
-    """An unusable model, or unusable normals, are one error now, not one for each case.
+    """An unusable model, unusable normals or a missing package are one error now, not one for each case.
 
     Raises:
         DaTscanError: it cannot be used.
     """
     _normals(options)
+    if options.dicom_results:
+        check_available()
     find_model(options.model).check_weights()
     if options.second_reader:
         find_model(options.second_reader).check_weights()
@@ -271,17 +278,22 @@ def _analyze_and_write(case, options):
     start = time.perf_counter()
     folder = options.output / case.name
     check_replaceable(folder)
-    scan = scan_of_case(case)
+    scan, source = scan_of_case(case), _dicom_source(case, options)
     reading = time.perf_counter() - start
     analyzer = _analyzer(options.model, options.second_reader, options.device, options.map_method)
     analysis = analyzer.analyze(scan, case.name, normals=_normals(options))
     timing = analysis.result["timing_s"]
     analysis.result["timing_s"] = {"reading": reading, **timing, "total": timing["total"] + reading}
-    analysis.result["inputs_sha256"] = _inputs_sha256(scan, options)
+    analysis.result["inputs_sha256"] = _inputs_sha256(scan, options, source)
     if options.keep_identifiers:
         analysis.result["identifiers"] = vars(scan.identifiers)
-    write_case(folder, analysis, options.report)
+    write_case(folder, analysis, options.report, source)
     return analysis.result
+
+
+def _dicom_source(case, options):
+    """Where DICOM results would belong; None where none were asked for."""
+    return read_dicom_source(case.path, case.series, case.files) if options.dicom_results else None
 
 
 def finished_before(case: Case, options: Options) -> Outcome | None:
@@ -290,19 +302,22 @@ def finished_before(case: Case, options: Options) -> Outcome | None:
     if result is None:
         return None
     try:
-        same = result.get("inputs_sha256") == _inputs_sha256(scan_of_case(case), options)
+        inputs = _inputs_sha256(scan_of_case(case), options, _dicom_source(case, options))
     except (OSError, DaTscanError):  # the scan is gone: analyzing it says so
         return None
-    return Outcome(case.name, table_row(case.name, result, None, case.source), resumed=True) if same else None
+    if result.get("inputs_sha256") != inputs:
+        return None
+    return Outcome(case.name, table_row(case.name, result, None, case.source), resumed=True)
 
 
-def _inputs_sha256(scan, options):
+def _inputs_sha256(scan, options, source):
     """One number for all that decides a result, so that `--resume` never keeps one of another scan or model."""
     facts = [scan.path.name, scan.series, scan.format, scan.affine.tolist(), scan.voxels.shape, scan.warnings]
     normals = _normals(options)
     choices = [VERSION, options.report, options.keep_identifiers, options.map_method, _model_facts(options.model)]
     choices += [normals and normals.to_json()]
     choices += [_model_facts(options.second_reader)] if options.second_reader else []
+    choices += [asdict(source)] if source else []
     facts += [asdict(scan.patient), asdict(scan.camera), vars(scan.identifiers) if options.keep_identifiers else None]
     digest = hashlib.sha256(json.dumps([facts, choices]).encode())
     digest.update(scan.voxels)

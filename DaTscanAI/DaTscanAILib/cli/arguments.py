@@ -106,6 +106,12 @@ def add_result_options(command):
     command.add_argument(
         "--keep-identifiers", action="store_true", help="put the patient's name and numbers into result.json"
     )
+    command.add_argument(
+        "--dicom-results",
+        action="store_true",
+        help="of DICOM scans, write structured report, pictures and PDF report as DICOM too; they belong to the "
+        "scan's study, so the patient's name and numbers stay in them",
+    )
 
 
 def result_options(options) -> dict:
@@ -113,6 +119,7 @@ def result_options(options) -> dict:
     return {
         "report": not options.no_report,
         "keep_identifiers": options.keep_identifiers,
+        "dicom_results": options.dicom_results,
         "normals": options.normals,
     }
 

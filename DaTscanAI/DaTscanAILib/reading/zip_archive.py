@@ -34,8 +34,25 @@ def read_zip(path: Path, name: str) -> Scan:
         DaTscanError: no scan, several, too much of anything, encrypted or damaged.
         OSError: no room to unpack it.
     """
-    from .inputs import collect_cases
     from .scan import read_scan
+
+    with unpacked_scan(path, name) as case:
+        return read_scan(case.path, files=case.files)
+
+
+@contextmanager
+def unpacked_scan(path: Path, name: str) -> Iterator:
+    """The one scan of a zip archive, a `Case`, as long as it lies unpacked.
+
+    Args:
+        path: the archive.
+        name: of it, for the error sentences.
+
+    Raises:
+        DaTscanError: as `read_zip`.
+        OSError: no room to unpack it.
+    """
+    from .inputs import collect_cases
 
     with _unpacked(path, name) as folder:
         try:
@@ -48,7 +65,7 @@ def read_zip(path: Path, name: str) -> Scan:
             raise DaTscanError(f"{name} holds {len(cases)} scans: unpack it, and give the folder.")
         if cases[0].path.suffix.lower() == ".zip":  # an archive may hold itself
             raise DaTscanError(f"{name} holds another zip archive: unpack it, and give the folder.")
-        return read_scan(cases[0].path, files=cases[0].files)
+        yield cases[0]
 
 
 @contextmanager

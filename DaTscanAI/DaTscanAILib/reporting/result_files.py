@@ -15,12 +15,23 @@ from ..explanation.normal_difference import difference_from_normal
 from ..mni.atlas import GRID_AFFINE, SIDES, load_atlas, load_mri
 from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML
 from ..quantification.measures import KEYS
+from ..reading.dicom_source import DicomSource
 from ..reading.scan import write_volume
 from ..reading.scan_checks import display_name
 
 RESULTS_TABLE = "results.csv"
 RESULT_FILE = "result.json"
-CASE_FILES = (RESULT_FILE, "normalized.nii.gz", "relevance.nii.gz", "overview.png", "normals.png", "report.pdf")
+# Written where they were asked for, of DICOM scans alone.
+DICOM_FILES = ("dicom_sr.dcm", "dicom_overview.dcm", "dicom_map.dcm", "dicom_normals.dcm", "dicom_report.dcm")
+CASE_FILES = (
+    RESULT_FILE,
+    "normalized.nii.gz",
+    "relevance.nii.gz",
+    "overview.png",
+    "normals.png",
+    "report.pdf",
+    *DICOM_FILES,
+)
 
 _NUMBERS = {
     **{
@@ -46,12 +57,15 @@ _TEXTS = ("model", "series", "warnings", "error")
 COLUMNS = ("case", "label", "probability_reduced", *_NUMBERS, *_REGISTRATION, *_TEXTS)
 
 
-def write_case(folder: Path, analysis: Analysis, report: bool = True) -> None:
+def write_case(
+    folder: Path, analysis: Analysis, report: bool = True, dicom_source: DicomSource | None = None
+) -> None:
     """Write one case's folder whole or not at all; the results that it held before are replaced.
 
     Args:
         folder: `DIR/CASE`.
         report: also write `report.pdf`.
+        dicom_source: also write DICOM results, which belong to this patient and study.
 
     Raises:
         DaTscanError: the folder holds other files than results.
@@ -64,6 +78,10 @@ def write_case(folder: Path, analysis: Analysis, report: bool = True) -> None:
     try:
         _write_volumes(partial, analysis)
         _write_pictures(partial, analysis, report)
+        if dicom_source is not None:
+            from .dicom_results.write import write_dicom_results
+
+            write_dicom_results(partial, analysis.result, dicom_source)
         result = {**analysis.result, "files": sorted([RESULT_FILE, *(path.name for path in partial.iterdir())])}
         atomic_write_bytes(partial / RESULT_FILE, result_text(result).encode(errors="replace"))
         _put_in_place(partial, folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..analysis import Analysis, Analyzer, measure
+from ..base.errors import DaTscanError
 from ..batch.comparison import Comparison, compare_scans
 from ..batch.run import Options, analyze_batch
 from ..quantification.normals import read_normals
@@ -175,6 +176,12 @@ class BatchRequest:
     def _run_scan(self, name, scan):
         """The row of a scan that is no file."""
         options = self.options
+        if options.dicom_results:
+            error = DaTscanError(
+                f"{name} is a volume of the scene, not a DICOM file, so it has no DICOM results: give its files, or "
+                "switch DICOM results off."
+            )
+            return table_row(name, None, str(error))
         normals = None if options.normals is None else read_normals(options.normals)
         analyzer = _analyzer(options.model, options.device, options.second_reader)
         analysis = analyzer.analyze(scan, name, normals=normals)
