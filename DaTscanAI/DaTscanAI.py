@@ -434,6 +434,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         device="auto",
         resume=False,
         report=True,
+        dicomResults=False,
         showResult=True,
         waitForCompletion=True,
         progress=None,
@@ -447,6 +448,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
             model, normals, secondReader, device, waitForCompletion, finished: as in `process`.
             resume: keep the cases that a former run has finished.
             report: write `report.pdf` for each case.
+            dicomResults: of DICOM files, write report, pictures and page as DICOM too; patients' names stay in them.
             showResult: open the table of results, which the scene has in any case.
             progress: called with `{"case": name, "answer": text, "done": n, "total": m}` after each case.
 
@@ -459,7 +461,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         from DaTscanAILib.slicer_adapters.running import run_batch
 
         options = {"model": model, "normals": normals, "second_reader": secondReader, "device": device}
-        options |= {"resume": resume, "report": report}
+        options |= {"resume": resume, "report": report, "dicom_results": dicomResults}
         get_session = (lambda: self.session) if showResult else None
         return run_batch(inputs, outputFolder, options, get_session, waitForCompletion, progress, finished)
 

@@ -120,8 +120,7 @@ def test_the_command_refuses_what_is_no_dicom(tmp_path, capsys):
 
 def test_the_options_say_that_identifiers_stay(capsys):
     for command in ("analyze", "watch", "listen"):
-        with pytest.raises(SystemExit):
-            main([command, "--help"])
+        assert main([command, "--help"]) == 0
         said = " ".join(capsys.readouterr().out.split())
         assert "--dicom-results" in said
         assert "the patient's name and numbers stay in them" in said

@@ -732,6 +732,24 @@ def test_the_batch_runs_from_the_panel_and_opens_its_table(widget, model, tmp_pa
     assert table.GetNumberOfRows() == 2
 
 
+def test_dicom_results_are_offered_for_dicom_alone(widget, monkeypatch, tmp_path):
+    (tmp_path / "dicom").mkdir()
+    (tmp_path / "dicom" / "good.dcm").write_bytes(SAMPLE.read_bytes()[:1000])
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "scan.nii").write_bytes(b"no DICOM")
+    (tmp_path / "list.csv").write_text("scan\ndicom/good.dcm\n")
+    asked, ui = [], widget.ui
+    monkeypatch.setattr(widget.logic, "processBatch", lambda *_, **options: asked.append(options["dicomResults"]))
+    ui.batchOutputEdit.currentPath = str(tmp_path / "out")
+    widget.parameters.batchDicom = True
+    for name, offered in (("dicom", True), ("other", False), ("list.csv", True), ("nowhere", False)):
+        ui.batchInputEdit.currentPath = str(tmp_path / name)
+        assert ui.batchDicomCheckBox.enabled is offered
+        assert ("Only for DICOM" in ui.batchDicomCheckBox.toolTip) is not offered
+        ui.runBatchButton.click()
+    assert asked == [True, False, True, False]
+
+
 def test_settings_change_the_views_once_and_without_moving_them(widget, monkeypatch):
     import slicer
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from .scan_checks import cannot_be_opened, display_name
 
-# The results of an earlier run may lie below the scans; their volumes are nobody's scans.
-_RESULT_FILES = {"result.json", "normalized.nii.gz"}
+# The results of an earlier run may lie below the scans; their volumes and reports are nobody's scans.
+_RESULT_FILE, _VOLUMES_AND_DICOM = "result.json", {"normalized.nii.gz", "dicom_sr.dcm"}
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -19,7 +19,7 @@ def files_below(folder: Path) -> Iterator[Path]:
         DaTscanError: a folder cannot be listed; what lies in it would be lost silently.
     """
     for parent, folders, files in _walk(folder):
-        if not _RESULT_FILES.issubset(files):
+        if _RESULT_FILE not in files or _VOLUMES_AND_DICOM.isdisjoint(files):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             yield from (Path(parent, name) for name in sorted(files) if not name.startswith("."))
         else:

@@ -99,6 +99,7 @@ class DaTscanAIParameterNode:
     showInSlices, showIn3D - where the relevance is shown.
     batchInput, batchOutput - folder or manifest, and folder of the results.
     batchReport - write a PDF report for each scan.
+    batchDicom - write DICOM results of each scan, which keep the patient's name and numbers.
     batchResume - keep the cases that a former run has finished.
     """
 
@@ -124,6 +125,7 @@ class DaTscanAIParameterNode:
     batchInput: str = ""
     batchOutput: str = ""
     batchReport: bool = True
+    batchDicom: bool = False
     batchResume: bool = False
 
 

@@ -5,6 +5,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .case import Case
+from .dicom_inputs import holds_dicom
 from .inputs import scan_inputs
 from .parameters import Comparison, Content
 from .session import registration_to_keep
@@ -113,6 +114,7 @@ class Runs:
                 device=parameters.device.value,
                 resume=parameters.batchResume,
                 report=parameters.batchReport,
+                dicomResults=parameters.batchDicom and holds_dicom(parameters.batchInput),
                 waitForCompletion=False,
                 progress=self._onCase,
                 finished=self._onBatchFinished,

@@ -3,6 +3,7 @@
 import qt
 from slicer.i18n import tr as _
 
+from ..dicom_inputs import holds_dicom
 from .panel import Panel
 
 
@@ -37,5 +38,16 @@ class BatchPanel(Panel):
         if idle:
             self.ui.runBatchButton.text = _("Analyze all")
             self.ui.runBatchButton.toolTip = _("Choose a folder or manifest and a folder for the results.")
+        self._enableDicom(idle)
         if idle or not self.widget.runs.isBatch:
             self.ui.runBatchButton.enabled = idle and ready
+
+    def _enableDicom(self, idle):
+        """Results are filed with a study, which only DICOM scans have."""
+        isDicom = holds_dicom(self.parameters.batchInput if self.parameters else "")
+        self.ui.batchDicomCheckBox.enabled = idle and isDicom
+        self.ui.batchDicomCheckBox.toolTip = (
+            _("Write report, pictures and page as DICOM too, with the patient's name and numbers.")
+            if isDicom
+            else _("Only for DICOM scans: choose a folder or manifest of DICOM files.")
+        )
