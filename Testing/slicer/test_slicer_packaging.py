@@ -332,7 +332,7 @@ def test_bound_widgets_are_parameters_of_a_type_that_can_be_bound():
         for entry in widget.findall("property[@name='SlicerParameterName']"):
             assert entry.get("stdset") == "0"
             bound[entry[0].text] = widget
-    assert len(bound) == 18
+    assert len(bound) == 19
     for name, widget in bound.items():
         assert re.fullmatch(takes[widget.get("class")], kinds[name]), name
 

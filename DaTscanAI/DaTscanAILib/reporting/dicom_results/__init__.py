@@ -1,4 +1,4 @@
 """Results as DICOM objects of the scan's own study: structured report, captures of the pictures, encapsulated PDF.
 
-Needs highdicom, which Slicer brings; nothing here is imported unless DICOM results are asked for.
+Imports what `reporting` does, and highdicom, which Slicer brings, when DICOM results are asked for.
 """
