@@ -135,7 +135,7 @@ def test_grades_name_a_close_neighbour():
         "putamen_posterior_right": {"grade": "normal", "probabilities": clear},
     }
     lines = lines_of(result_with(quantification={**RESULT["quantification"], "grades": grades}))
-    assert "Back of the putamen  normal (90 %)  moderate or strong (48 %, 35 %)" in lines
+    assert "Back of the putamen  R  normal (90 %)  L  moderate or strong (48 %, 35 %)" in lines
     assert not any("Grade of loss" in line for line in lines_of(RESULT))
 
 

@@ -20,10 +20,13 @@ from ..classification.answer import choose_device
 from ..classification.model_folder import find_model
 from ..explanation.methods import DEFAULT_METHOD
 from ..quantification.normals import read_normals
+from ..reading.clinical import clinical_of
 from ..reading.dicom_source import read_dicom_source
 from ..reading.inputs import Case
 from ..reading.scan_checks import display_name
 from ..reporting.dicom_results.write import check_available
+from ..reporting.language import DEFAULT as DEFAULT_LANGUAGE
+from ..reporting.language import find_language
 from ..reporting.result_files import (
     check_replaceable,
     finished_result,
@@ -52,6 +55,7 @@ class Options:
         workers: processes; results do not depend on it.
         resume: keep the cases that a former run has finished with the same scan, model and options.
         report: write `report.pdf`.
+        report_language: of it, a name of `reporting.language.language_names`.
         keep_identifiers: put name, identifier, birth date and accession number into `result.json`.
         dicom_results: also write structured report, pictures and report as DICOM, into the scan's own study; a scan
             that is no DICOM is refused then.
@@ -68,6 +72,7 @@ class Options:
     workers: int = 1
     resume: bool = False
     report: bool = True
+    report_language: str = DEFAULT_LANGUAGE
     keep_identifiers: bool = False
     dicom_results: bool = False
     normals: str | None = None
@@ -130,12 +135,13 @@ def analyze_batch(
 
 
 def check_model(options: Options) -> None:
-    """An unusable model, unusable normals or a missing package are one error now, not one for each case.
+    """An unusable model, normals or language, or a missing package, are one error now, not one for each case.
 
     Raises:
         DaTscanError: it cannot be used.
     """
     _normals(options)
+    find_language(options.report_language)
     if options.dicom_results:
         check_available()
     find_model(options.model).check_weights()
@@ -284,10 +290,11 @@ def _analyze_and_write(case, options):
     analysis = analyzer.analyze(scan, case.name, normals=_normals(options))
     timing = analysis.result["timing_s"]
     analysis.result["timing_s"] = {"reading": reading, **timing, "total": timing["total"] + reading}
-    analysis.result["inputs_sha256"] = _inputs_sha256(scan, options, source)
+    analysis.result["inputs_sha256"] = _inputs_sha256(scan, case, options, source)
+    analysis.result["clinical"] = asdict(clinical_of(scan, case.other))
     if options.keep_identifiers:
         analysis.result["identifiers"] = vars(scan.identifiers)
-    write_case(folder, analysis, options.report, source)
+    write_case(folder, analysis, options.report, source, options.report_language)
     return analysis.result
 
 
@@ -302,7 +309,7 @@ def finished_before(case: Case, options: Options) -> Outcome | None:
     if result is None:
         return None
     try:
-        inputs = _inputs_sha256(scan_of_case(case), options, _dicom_source(case, options))
+        inputs = _inputs_sha256(scan_of_case(case), case, options, _dicom_source(case, options))
     except (OSError, DaTscanError):  # the scan is gone: analyzing it says so
         return None
     if result.get("inputs_sha256") != inputs:
@@ -310,11 +317,18 @@ def finished_before(case: Case, options: Options) -> Outcome | None:
     return Outcome(case.name, table_row(case.name, result, None, case.source), resumed=True)
 
 
-def _inputs_sha256(scan, options, source):
+def _inputs_sha256(scan, case, options, source):
     """One number for all that decides a result, so that `--resume` never keeps one of another scan or model."""
     facts = [scan.path.name, scan.series, scan.format, scan.affine.tolist(), scan.voxels.shape, scan.warnings]
     normals = _normals(options)
-    choices = [VERSION, options.report, options.keep_identifiers, options.map_method, _model_facts(options.model)]
+    choices = [
+        VERSION,
+        options.report and options.report_language,
+        asdict(clinical_of(scan, case.other)),
+        options.keep_identifiers,
+        options.map_method,
+        _model_facts(options.model),
+    ]
     choices += [normals and normals.to_json()]
     choices += [_model_facts(options.second_reader)] if options.second_reader else []
     choices += [asdict(source)] if source else []

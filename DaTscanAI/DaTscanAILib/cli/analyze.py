@@ -19,18 +19,28 @@ def add(commands) -> None:
     )
     add_batch_options(command)
     add_result_options(command)
+    command.add_argument(
+        "--clinical",
+        type=Path,
+        metavar="FILE",
+        help="JSON with indication, tracer, dose_mbq, injection_to_scan_min, drugs, prior_scan for the report: of "
+        "the one scan, or by the cases' names; a manifest may have them as columns",
+    )
 
 
 def run(options) -> int:
     """Runs it; the exit status."""
     from ..base.progress import Progress, summary
     from ..batch.run import TableNotWrittenError, analyze_batch
+    from ..reading.clinical import with_clinical, with_prior_scans
     from ..reading.inputs import survey
 
     batch, found = batch_options(options, **result_options(options)), survey(options.input)
+    cases = with_prior_scans(found.cases)
+    cases = with_clinical(cases, options.clinical) if options.clinical else cases
     try:
-        with Progress(len(found.cases)) as progress:
-            outcomes = analyze_batch(found.cases, batch, progress)
+        with Progress(len(cases)) as progress:
+            outcomes = analyze_batch(cases, batch, progress)
     except TableNotWrittenError as error:
         print(f"error: {error}", file=sys.stderr)
         return SOME_FAILED

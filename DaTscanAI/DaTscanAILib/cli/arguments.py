@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..base.errors import DaTscanError
 from ..explanation.methods import DEFAULT_METHOD, METHODS
+from ..reporting.language import DEFAULT as DEFAULT_LANGUAGE
 
 SUCCESS, SOME_FAILED, UNUSABLE = 0, 1, 2
 
@@ -102,9 +103,14 @@ def add_result_options(command):
     command.add_argument(
         "--normals", metavar="SITE", help="for z-scores: a database of `normals build`, or the name of a shipped one"
     )
+    command.add_argument(
+        "--report-language", metavar="NAME", default=DEFAULT_LANGUAGE, help="of report.pdf: en (default) or de"
+    )
     command.add_argument("--no-report", action="store_true", help="do not write report.pdf")
     command.add_argument(
-        "--keep-identifiers", action="store_true", help="put the patient's name and numbers into result.json"
+        "--keep-identifiers",
+        action="store_true",
+        help="put the patient's name and numbers into result.json and report.pdf",
     )
     command.add_argument(
         "--dicom-results",
@@ -118,6 +124,7 @@ def result_options(options) -> dict:
     """What of `batch.run.Options` the options of `add_result_options` give."""
     return {
         "report": not options.no_report,
+        "report_language": options.report_language,
         "keep_identifiers": options.keep_identifiers,
         "dicom_results": options.dicom_results,
         "normals": options.normals,

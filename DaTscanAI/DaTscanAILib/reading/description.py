@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from .clinical import clinical_of
 from .scan import Scan
 from .scan_checks import display_name
 
@@ -20,4 +21,5 @@ def describe_scan(scan: Scan) -> dict:
         "series": scan.series or display_name(scan.path),
         "patient": asdict(scan.patient),
         "camera": asdict(scan.camera),
+        "clinical": asdict(clinical_of(scan)),
     }

@@ -13,6 +13,7 @@ import numpy as np
 from ..base.errors import DaTscanError
 from .dicom_facts import camera_of, identifiers_of, patient_of, series_of
 from .dicom_header import nested_item, numbers, own_numbers, quiet, read_dataset, text
+from .dicom_injection import injection_of
 from .dicom_kinds import check_kind
 from .dicom_spacing import pixel_spacing, slice_spacing
 from .dicom_values import MAP_WARNING, map_moves_zero, slope_and_intercept
@@ -69,6 +70,7 @@ def read_dicom(paths: list[Path], path: Path, name: str) -> Scan:
         format="DICOM NM",
         patient=patient_of(first),
         camera=camera_of(first),
+        injection=injection_of(first),
         identifiers=identifiers_of(first),
         warnings=tuple(warnings),
         series=series_of(first, paths[0], len(paths)),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base.errors import DaTscanError
+from .clinical_columns import checked_clinical
 from .scan_checks import cannot_be_opened, check_file_size, display_name
 
 MANIFEST_SUFFIXES = (".csv", ".tsv")
@@ -117,6 +118,7 @@ def _row(folder, name, number, columns, cells):
     values = {column: cell.strip() for column, cell in zip(columns, cells, strict=False)}
     case, site = values.get("case") or None, values.get("site") or None
     try:
+        checked_clinical(values, where)
         return ManifestRow(
             number=number,
             scan=_scan_path(folder, values.get("scan", ""), where),

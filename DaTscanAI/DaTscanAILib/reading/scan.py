@@ -18,11 +18,20 @@ from .nrrd import nrrd_bytes, parse_nrrd
 from .other_formats import cannot_be_read
 from .pairs import header_of
 from .scan_checks import cannot_be_opened, check_file_size, check_geometry, check_values, display_name
-from .scan_record import Camera, Identifiers, Patient, Scan
+from .scan_record import Camera, Identifiers, Injection, Patient, Scan
 from .volume_file import VolumeFile, damaged, read_voxels
 from .zip_archive import is_zip, read_zip
 
-__all__ = ["Camera", "Identifiers", "Patient", "Scan", "orientation_letters", "read_scan", "write_volume"]
+__all__ = [
+    "Camera",
+    "Identifiers",
+    "Injection",
+    "Patient",
+    "Scan",
+    "orientation_letters",
+    "read_scan",
+    "write_volume",
+]
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr", ".hdr.gz")
 # The headers of text formats with every comment that a converter may leave, and both NIfTI versions.

@@ -33,6 +33,19 @@ class Camera:
     filter: str = ""
 
 
+@dataclass(frozen=True)
+class Injection:
+    """What the header says of the tracer's injection.
+
+    Attributes:
+        dose_mbq: MBq; None if not stated.
+        to_scan_min: minutes from the injection to the start of the scan; None if not stated.
+    """
+
+    dose_mbq: float | None = None
+    to_scan_min: float | None = None
+
+
 @dataclass(frozen=True, repr=False)
 class Identifiers:
     """What identifies the patient: kept apart and out of every `repr`, for `--keep-identifiers` alone."""
@@ -67,6 +80,7 @@ class Scan:
     format: str
     patient: Patient = Patient()
     camera: Camera = Camera()
+    injection: Injection = Injection()
     identifiers: Identifiers = field(default=Identifiers(), repr=False)
     warnings: tuple[str, ...] = ()
     covered: np.ndarray | None = field(default=None, repr=False)

@@ -9,9 +9,10 @@ from ..quantification.change import PUBLISHED_LIMIT_PERCENT
 from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML
 from .colors import relevance_table
 from .overview import color_bar, scan_bar, scan_ticks
+from .page_parts import LEFT, RIGHT, TOP, draw_footer, draw_warnings
 from .panels import Strip, Volume, axial_mosaic, colored_slice, sample, scan_limit, scan_slice
 from .pdf import Page, wrap
-from .report import LEFT, RIGHT, TOP, draw_bar, draw_footer, draw_strip, draw_warnings
+from .report_pictures import draw_bar, draw_strip
 from .wording import ORIENTATION_STATEMENT, number
 
 _GRAY = (96, 96, 96)

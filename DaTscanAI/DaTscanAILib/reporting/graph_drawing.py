@@ -5,19 +5,25 @@ from PIL import Image, ImageDraw
 
 from ..quantification.normal_graphs import NormalGraph, Visit, normal_graphs
 from ..quantification.normals import NormalDatabase
+from .language import ENGLISH, Language
 from .lettering import draw_text
+from .sentences import translated
 from .wording import value_of
 
 PANEL = (400, 330)  # pixels of one graph
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 34, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 40, 50
+_TITLE, _SMALL, _LETTER = 24, 19, 20  # pixels: of a report's page, whose width four graphs share
+_LEGEND_LINE = 26
 _FINE = 2  # lines are drawn so many times larger and then averaged: smooth edges
 _INK, _GRAY, _POINTS, _PATIENT = (30, 30, 30), (110, 110, 110), (176, 176, 176), (200, 20, 30)
 _BAND = (238, 242, 247)
-LEGEND = "Gray: normals. Lines: mean; dashed: 90 % limits; band: 97 % limits. Red: this patient, R right, L left"
 
 
 def patient_graphs(
-    result: dict, normals: NormalDatabase | None, former: tuple[Visit, ...] = ()
+    result: dict,
+    normals: NormalDatabase | None,
+    former: tuple[Visit, ...] = (),
+    words: Language = ENGLISH,
 ) -> Image.Image | None:
     """The graphs of a result; None where it was not set beside normals or these do not fit.
 
@@ -25,40 +31,42 @@ def patient_graphs(
         result: the dictionary of `result.json`.
         normals: that it was set beside.
         former: earlier scans of the patient, the first first.
+        words: language of titles and legend; the font has no accents.
     """
     measures = value_of(result, "quantification", "normals", "measures")
     if normals is None or not measures:
         return None
     age, sex = (value_of(result, "patient", key) for key in ("age", "sex"))
     visit = Visit(age, {key: entry["value"] for key, entry in measures.items()})
-    return graphs_image(normal_graphs(normals, (*former, visit), sex), normals.source)
+    return graphs_image(normal_graphs(normals, (*former, visit), sex), translated(normals.source, words), words)
 
 
-def graphs_image(graphs: list[NormalGraph], source: str) -> Image.Image:
+def graphs_image(graphs: list[NormalGraph], source: str, words: Language = ENGLISH) -> Image.Image:
     """Graphs side by side on white, with their legend and whose normals they are below.
 
     Args:
         graphs: of `normal_graphs`.
         source: a sentence on the normals.
+        words: language of titles and legend.
     """
-    image = Image.new("RGB", (PANEL[0] * len(graphs), PANEL[1] + 44), "white")
+    image = Image.new("RGB", (PANEL[0] * len(graphs), PANEL[1] + 2 * _LEGEND_LINE + 6), "white")
     for index, graph in enumerate(graphs):
-        image.paste(graph_image(graph), (index * PANEL[0], 0))
+        image.paste(graph_image(graph, words), (index * PANEL[0], 0))
     draw = ImageDraw.Draw(image)
-    former = "; hollow: former scans." if any(len(graph.visits) > 1 for graph in graphs) else "."
-    for line, text in enumerate((LEGEND + former, source)):
-        draw_text(draw, (10, PANEL[1] + 2 + 20 * line), text, 15, _GRAY, width=image.width - 20)
+    former = words("graphs.former") if any(len(graph.visits) > 1 for graph in graphs) else ""
+    for line, text in enumerate((f"{words('graphs.legend')}{former}.", source)):
+        draw_text(draw, (10, PANEL[1] + 2 + _LEGEND_LINE * line), text, _SMALL + 2, _GRAY, width=image.width - 20)
     return image
 
 
-def graph_image(graph: NormalGraph) -> Image.Image:
+def graph_image(graph: NormalGraph, words: Language = ENGLISH) -> Image.Image:
     """One graph."""
     frame = _Frame(graph)
     fine = Image.new("RGB", (PANEL[0] * _FINE, PANEL[1] * _FINE), "white")
     _draw_normals(ImageDraw.Draw(fine), frame, graph)
     _draw_visits(ImageDraw.Draw(fine), frame, graph)
     image = fine.resize(PANEL, Image.Resampling.BOX)
-    _draw_words(ImageDraw.Draw(image), frame, graph)
+    _draw_words(ImageDraw.Draw(image), frame, graph, words)
     return image
 
 
@@ -119,17 +127,19 @@ def _draw_visits(draw, frame, graph):
             _dot(draw, point, 4.5, fill=_PATIENT)
 
 
-def _draw_words(draw, frame, graph):
-    draw_text(draw, (_LEFT, 8), graph.title, 18, _INK, bold=True)
+def _draw_words(draw, frame, graph, words):
+    draw_text(draw, (_LEFT, 8), words(f"graphs.{graph.name}"), _TITLE, _INK, bold=True)
     for value in np.arange(frame.values[0], frame.values[1] + frame.step / 2, frame.step):
-        draw_text(draw, (_LEFT - 6, frame.y(value)), f"{value:g}", 14, _GRAY, anchor="rm")
+        draw_text(draw, (_LEFT - 6, frame.y(value)), words.numbers_of(f"{value:g}"), _SMALL, _GRAY, anchor="rm")
     base = PANEL[1] - _BOTTOM
     if graph.with_ages:
         for year in range(int(np.ceil(frame.years[0] / 10)) * 10, int(frame.years[1]) + 1, 10):
-            draw_text(draw, (frame.x(year), base + 6), str(year), 14, _GRAY, anchor="ma")
-        draw_text(draw, ((_LEFT + PANEL[0] - _RIGHT) / 2, base + 22), "age (years)", 14, _GRAY, anchor="ma")
+            draw_text(draw, (frame.x(year), base + 6), str(year), _SMALL, _GRAY, anchor="ma")
+        draw_text(draw, ((_LEFT + PANEL[0] - _RIGHT) / 2, base + 26), words("graphs.age"), _SMALL, _GRAY, anchor="ma")
     else:
-        draw_text(draw, ((_LEFT + PANEL[0] - _RIGHT) / 2, base + 14), "ages not known", 14, _GRAY, anchor="ma")
+        draw_text(
+            draw, ((_LEFT + PANEL[0] - _RIGHT) / 2, base + 14), words("graphs.no_age"), _SMALL, _GRAY, anchor="ma"
+        )
     _draw_letters(draw, frame, graph)
 
 
@@ -143,9 +153,11 @@ def _draw_letters(draw, frame, graph):
         if value is None:
             continue
         above = other is not None and (value > other or (value == other and letter == "R"))
-        close = other is not None and abs(frame.y(value) - frame.y(other)) < 14
-        apart = (-7 if above else 7) if close else 0
-        draw_text(draw, (frame.x(year) + offset, frame.y(value) + apart), letter, 15, _PATIENT, anchor, bold=True)
+        close = other is not None and abs(frame.y(value) - frame.y(other)) < 18
+        apart = (-9 if above else 9) if close else 0
+        draw_text(
+            draw, (frame.x(year) + offset, frame.y(value) + apart), letter, _LETTER, _PATIENT, anchor, bold=True
+        )
 
 
 def _dot(draw, center, radius, fill, outline=None):

@@ -1,43 +1,42 @@
 """The numbers of a result as texts in rows, alike in the report and wherever else a table of them is shown."""
 
+from ..classification.grades import GRADES
 from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML
+from .language import ENGLISH, Language
+from .sentences import translated
 from .wording import number, value_of
 
 SIDES = ("right", "left")
 _RATIO = "caudate_putamen_ratio"
-_PARTS = {
-    "caudate": "Caudate",
-    "putamen_anterior": "Front of the putamen",
-    "putamen_posterior": "Back of the putamen",
-}
+GRADED_PARTS = ("caudate", "putamen_anterior", "putamen_posterior")
 # The second grade is named where its probability is at least this share of the first's.
 _CLOSE = 0.5
-NORMALS_NOTE = "Against normals: z-score, deviation from the expected value, percentile (P)."
 
 
-def sbr_rows(result: dict) -> list[tuple[str, list[str]]]:
+def sbr_rows(result: dict, words: Language = ENGLISH) -> list[tuple[str, list[str]]]:
     """Name and texts of each row: right, left, asymmetry, and right and left against normals where there are any."""
     quantification = value_of(result, "quantification") or {}
     against = value_of(quantification, "normals", "measures") or {}
     rows = []
     for region in HOTTEST_VOLUME_ML:
-        texts = [number(value_of(quantification, "sbr", f"{region}_{side}")) for side in SIDES]
-        texts.append("" if region == "striatum" else _asymmetry(quantification, against, region))
-        rows.append((region.capitalize(), texts + _against(against, region)))
-    ratios = [number(value_of(quantification, _RATIO, side)) for side in SIDES]
-    rows.append(("Caudate/putamen ratio", [*ratios, "", *_against(against, _RATIO)]))
+        texts = [number(value_of(quantification, "sbr", f"{region}_{side}"), words=words) for side in SIDES]
+        texts.append("" if region == "striatum" else _asymmetry(quantification, against, region, words))
+        rows.append((words(f"table.{region}"), texts + _against(against, region, words)))
+    ratios = [number(value_of(quantification, _RATIO, side), words=words) for side in SIDES]
+    rows.append((words("table.ratio"), [*ratios, "", *_against(against, _RATIO, words)]))
     return rows
 
 
-def against_normals_text(entry: dict | None) -> str:
+def against_normals_text(entry: dict | None, words: Language = ENGLISH) -> str:
     """ "z -4.6, -57 %, P <1" of a measure among normals."""
     z = value_of(entry or {}, "z")
     if z is None:
-        return number(None)
+        return number(None, words=words)
     deviation = value_of(entry, "percent_deviation")
-    parts = [f"z {number(z, 1, signed=True)}"]
-    parts += [] if deviation is None else [f"{number(deviation, 0, signed=True)} %"]
-    return ", ".join([*parts, f"P {percentile_text(entry['percentile'])}"])
+    parts = [words("table.z", z=number(z, 1, signed=True, words=words))]
+    parts += [] if deviation is None else [f"{number(deviation, 0, signed=True, words=words)} %"]
+    parts.append(words("table.percentile", percentile=percentile_text(entry["percentile"])))
+    return (", " if words.texts["decimal_sign"] == "." else "; ").join(parts)
 
 
 def percentile_text(percentile: float) -> str:
@@ -47,41 +46,58 @@ def percentile_text(percentile: float) -> str:
     return ">99" if percentile > 99 else f"{percentile:.0f}"
 
 
-def normals_note(result: dict) -> str | None:
+def normals_note(result: dict, words: Language = ENGLISH) -> str | None:
     """Whose normals stand beside the numbers, or why none do; None where none were asked for."""
     normals = value_of(result, "quantification", "normals")
     if not normals:
         return None
-    return str(normals["why_not"]) if not normals["fits"] else f"{NORMALS_NOTE} {normals['source']}"
+    if not normals["fits"]:
+        return translated(str(normals["why_not"]), words)
+    return f"{words('table.normals_note')} {translated(normals['source'], words)}"
 
 
-def grade_rows(result: dict) -> list[tuple[str, list[str]]]:
+def grade_rows(result: dict, words: Language = ENGLISH) -> list[tuple[str, list[str]]]:
     """The model's grade of each region: name, right, left; empty without grades."""
     grades = value_of(result, "quantification", "grades") or {}
     return [
-        (name, [grade_text(grades.get(f"{part}_{side}")) for side in SIDES])
-        for part, name in _PARTS.items()
+        (words(f"grades.{part}"), [grade_text(grades.get(f"{part}_{side}"), words) for side in SIDES])
+        for part in GRADED_PARTS
         if any(f"{part}_{side}" in grades for side in SIDES)
     ]
 
 
-def grade_text(entry: dict | None) -> str:
+def grade_text(entry: dict | None, words: Language = ENGLISH) -> str:
     """ "moderate (72 %)", or "moderate or strong (48 %, 41 %)" where the next grade is close."""
-    if not entry:
-        return number(None)
-    ranked = sorted(entry["probabilities"].items(), key=lambda item: -item[1])
-    (first, most), *others = ranked
-    close = [(name, share) for name, share in others[:1] if share >= _CLOSE * most]
-    names = " or ".join(name for name, _ in [(first, most), *close])
-    return f"{names} ({', '.join(f'{100 * share:.0f} %' for _, share in [(first, most), *close])})"
+    close = close_grades(entry)
+    if not close:
+        return number(None, words=words)
+    names = f" {words('or')} ".join(words.texts.get(f"grade.{name}", name) for name, _ in close)
+    shares = ", ".join(f"{100 * share:.0f} %" for _, share in close if share is not None)
+    return f"{names} ({shares})" if shares else names
 
 
-def _asymmetry(quantification, against, region):
+def close_grades(entry: dict | None) -> list[tuple[str, float | None]]:
+    """The likeliest grade with its probability, and the neighbouring one if it is close; empty for no grade."""
+    probabilities = value_of(entry or {}, "probabilities")
+    if not probabilities:
+        grade = value_of(entry or {}, "grade")
+        return [(grade, None)] if grade else []
+    first = max(probabilities, key=probabilities.get)
+    place = GRADES.index(first)
+    beside = [name for name in GRADES[max(place - 1, 0) : place + 2] if name != first]
+    next_one = max(beside, key=lambda name: probabilities.get(name, 0.0))
+    is_close = probabilities.get(next_one, 0.0) >= _CLOSE * probabilities[first]
+    return [(name, probabilities[name]) for name in ((first, next_one) if is_close else (first,))]
+
+
+def _asymmetry(quantification, against, region, words):
     value = value_of(quantification, "asymmetry_percent", region)
-    text = number(value, 1) + ("" if value is None else " %")
+    text = number(value, 1, words=words) + ("" if value is None else " %")
     z = value_of(against, f"asymmetry_{region}", "z")
-    return text if z is None else f"{text} (z {abs(z):.1f})"
+    return text if z is None else f"{text} ({words('table.z', z=number(abs(z), 1, words=words))})"
 
 
-def _against(against, measure):
-    return [against_normals_text(against.get(f"{measure}_{side}")) for side in SIDES] if against else []
+def _against(against, measure, words):
+    if not against:
+        return []
+    return [against_normals_text(against.get(f"{measure}_{side}"), words) for side in SIDES]

@@ -29,7 +29,7 @@ _BOLD = (
     "556 278 889 611 611 611 611 389 556 333 611 556 778 556 556 500 389 280 389 584"
 )
 _WIDTHS = [dict(zip(map(chr, range(32, 127)), map(int, widths.split()), strict=True)) for widths in (_REGULAR, _BOLD)]
-_OTHER_WIDTHS = {"±": 584, "·": 278, "°": 400, "•": 350}
+_OTHER_WIDTHS = {"±": 584, "\N{MULTIPLICATION SIGN}": 584, "·": 278, "°": 400, "•": 350, "ß": 611}
 _DEFAULT_WIDTH = 556
 
 _SHARED_OBJECTS = [  # the font objects 4 and 5; 1 is the catalog, 2 the page tree, 3 the page
@@ -68,11 +68,12 @@ class Page:
 
     Args:
         title: of the document, any characters.
+        language: tag of the text's language.
         size: (width, height) in points.
     """
 
-    def __init__(self, title: str, size: tuple[float, float] = A4):
-        self.title = title
+    def __init__(self, title: str, language: str = "en", size: tuple[float, float] = A4):
+        self.title, self.language = title, language
         self.width, self.height = size
         self._content: list[bytes] = []
         self._images: list[bytes] = []
@@ -128,7 +129,7 @@ class Page:
         information = b"<< /Title %s /Producer (DaTscanAI) >>" % _unicode_string(self.title)
         return _file(
             [
-                b"<< /Type /Catalog /Pages 2 0 R /Lang (en-US) >>",
+                b"<< /Type /Catalog /Pages 2 0 R /Lang (%s) >>" % self.language.encode("ascii", "replace"),
                 b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
                 f"<< /Type /Page /Parent 2 0 R {page} >>".encode("ascii"),
                 *_SHARED_OBJECTS,

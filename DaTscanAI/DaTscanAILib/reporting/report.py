@@ -1,57 +1,42 @@
-"""The one-page PDF report of one result."""
+"""The one-page PDF report of one result, built like IAEA's skeleton: examination, findings, interpretation.
+
+What the model and the numbers say are findings; the interpretation is a proposal with room for the reader's own.
+"""
 
 from pathlib import Path
 
 from PIL import Image
 
 from ..base.files import atomic_write_bytes
-from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML
-from ..quantification.scaling import REFERENCE_PERCENTILE
-from .numbers import grade_rows, normals_note, sbr_rows
-from .overview import (
-    DIFFERENCE_HEADING,
-    DIFFERENCE_TICKS,
-    NO_RELEVANCE,
-    RELEVANCE_HEADING,
-    RELEVANCE_TICKS,
-    SCAN_VIEWS_HEADING,
-    VIEWS_HEADING,
-    difference_bar,
-    relevance_bar,
-    scan_bar,
-    scan_heading,
-    scan_ticks,
+from .interpretation import interpretation_of
+from .language import ENGLISH, Language
+from .page_parts import (
+    FOOTER_TOP,
+    GRAY,
+    LEFT,
+    RIGHT,
+    TOP,
+    draw_footer,
+    draw_warnings,
+    limited_lines,
+    section,
+    warnings_height,
 )
-from .panels import Panels, Strip
+from .panels import Panels
 from .pdf import Page, text_width, wrap
+from .report_pictures import draw_pictures
+from .report_tables import draw_examination, draw_grades, draw_ratios, draw_what_ifs
 from .wording import (
-    NOT_AVAILABLE,
-    ORIENTATION_STATEMENT,
-    RESEARCH_STATEMENT,
     WARNING_COLOR,
     answer_of,
     explanation_of,
-    reference_of,
     registration_alarm,
     registration_of,
-    what_if_columns,
+    value_of,
     what_if_sentence,
 )
 
-LEFT, RIGHT, TOP = 40.0, 555.0, 40.0  # points; the footer ends at 812
-FOOTER_TOP = 764.0
-METHOD = (
-    "Method: affine registration to MNI space; scaling by the "
-    f"{REFERENCE_PERCENTILE:.0f}th percentile of the reference region (whole brain without striata, thalamus, "
-    f"brain stem and ventricles); SBR: mean of the hottest voxels of "
-    f"{', '.join(f'{region} ({volume:g} ml)' for region, volume in HOTTEST_VOLUME_ML.items())} "
-    "of each side, minus 1; relevance by integrated gradients or layer-wise relevance propagation (LRP)."
-)
-MOST_LINES, LONGEST_TEXT = 3, 1000  # of a warning or an error
-
-_GRAY = (96, 96, 96)
-_STRIP_WIDTH, _LEAST_STRIP_WIDTH = 452.0, 240.0
-_FOR_WARNINGS = 62.0  # points that the pictures leave to them
+_FOR_WARNINGS = 62.0  # points that the pictures leave to many warnings
 
 
 def write_report(
@@ -60,220 +45,124 @@ def write_report(
     panels: Panels | None,
     patient: dict | None = None,
     graphs: Image.Image | None = None,
+    language: Language = ENGLISH,
 ) -> None:
     """Write the report; an existing file is replaced in one step.
 
     Args:
         path: of the PDF.
         result: the dictionary of `result.json`. Missing and null values are printed as "not available", a
-            `date` only if it is there.
+            `date` and `identifiers` only if they are there.
         panels: of `panels.paint_panels`; None leaves the pictures out.
         patient: `age` in years and `sex` (`F` or `M`) are printed if there, nothing else is.
-        graphs: of `graph_drawing.graphs_image`: the patient among normals; None leaves them out.
+        graphs: of `graph_drawing.patient_graphs` in the same language; None leaves them out.
+        language: of `language.find_language`.
 
     Raises:
         OSError: the file cannot be written.
     """
-    atomic_write_bytes(path, report_bytes(result, panels, patient, graphs))
+    atomic_write_bytes(path, report_bytes(result, panels, patient, graphs, language))
 
 
 def report_bytes(
-    result: dict, panels: Panels | None, patient: dict | None = None, graphs: Image.Image | None = None
+    result: dict,
+    panels: Panels | None,
+    patient: dict | None = None,
+    graphs: Image.Image | None = None,
+    language: Language = ENGLISH,
 ) -> bytes:
     """The report as PDF; the same input gives the same bytes."""
-    case = str(result.get("case") or "Unnamed case")
-    page = Page(f"DaTscanAI report: {case}")
-    y = _header(page, case, result, patient or {})
-    y = _answer(page, y, result)
-    y = _table(page, y, result)
-    y = _what_if(page, y, result)
-    if graphs is not None:
-        y = _graphs(page, y, graphs)
-    if panels is not None:
-        y = _pictures(page, y, panels, result)
-    draw_warnings(page, y, [str(warning) for warning in result.get("warnings") or []])
-    draw_footer(page, result)
+    case, words = str(result.get("case") or language("case.unnamed")), language
+    page = Page(f"{words('title')}: {case}", words.name)
+    y = _header(page, case, result, patient or {}, words)
+    y = draw_examination(page, section(page, y, words("section.examination")), result, words)
+    y = _answer(page, section(page, y, words("section.findings")) + 3, result, words)
+    for draw in (draw_ratios, draw_grades, draw_what_ifs):
+        y = draw(page, y, result, words)
+    warnings = [str(warning) for warning in result.get("warnings") or []]
+    proposal = wrap(interpretation_of(result, words), RIGHT - LEFT, 9)
+    below = _interpretation_height(proposal) + warnings_height(warnings, _FOR_WARNINGS, words)
+    y = draw_pictures(page, y, FOOTER_TOP - 6 - below, panels, graphs, result, words)
+    y = _interpretation(page, y, proposal, words)
+    draw_warnings(page, y, warnings, words=words)
+    draw_footer(page, result, words)
     return page.to_bytes()
 
 
-def _header(page, case, result, patient) -> float:
-    page.text(LEFT, TOP + 12, "DaTscanAI report", 17, bold=True)
-    page.text(RIGHT, TOP + 12, "Research use only", 10, bold=True, color=_GRAY, align="right")
-    page.line(LEFT, TOP + 20, RIGHT, TOP + 20, 0.8, _GRAY)
-    page.text(LEFT, TOP + 36, f"Case: {case}", 11, bold=True, width=340)
-    details = [f"age {patient['age']:g} years" if patient.get("age") is not None else ""]
-    details += [{"F": "female", "M": "male"}.get(patient.get("sex"), ""), str(result.get("date") or "")]
-    page.text(RIGHT, TOP + 36, ", ".join(filter(None, details)), 9, align="right", width=160)
-    return TOP + 46
+def _header(page, case, result, patient, words) -> float:
+    page.text(LEFT, TOP + 12, words("title"), 16, bold=True)
+    page.text(RIGHT, TOP + 12, words("research_only"), 10, bold=True, color=GRAY, align="right")
+    page.line(LEFT, TOP + 18, RIGHT, TOP + 18, 0.8, GRAY)
+    page.text(LEFT, TOP + 31, words("case", case=case), 11, bold=True, width=340)
+    details = [words("patient.age", age=f"{patient['age']:g}") if patient.get("age") is not None else ""]
+    details += [words(f"patient.{patient['sex']}") if patient.get("sex") in ("F", "M") else ""]
+    details += [str(result.get("date") or "")]
+    page.text(RIGHT, TOP + 31, ", ".join(filter(None, details)), 9, align="right", width=160)
+    identity = _identity(value_of(result, "identifiers") or {}, words)
+    if identity:
+        page.text(LEFT, TOP + 43, identity, 9, width=RIGHT - LEFT)
+    return TOP + (48 if identity else 36)
 
 
-def _answer(page, y, result) -> float:
+def _identity(identifiers, words):
+    """Who the patient is, which a result holds only where it was asked to."""
+    name = ", ".join(part for part in str(identifiers.get("name") or "").split("^") if part)
+    known = (
+        name and words("patient.name", name=name),
+        identifiers.get("id") and words("patient.id", id=identifiers["id"]),
+        identifiers.get("birth_date") and words("patient.born", date=_day(str(identifiers["birth_date"]), words)),
+        identifiers.get("accession_number") and words("patient.accession", number=identifiers["accession_number"]),
+    )
+    return ", ".join(part for part in known if part)
+
+
+def _day(text, words):
+    """DICOM's 19500131 as the language writes dates."""
+    is_date = len(text) == 8 and text.isdecimal()
+    return words("day", year=text[:4], month=text[4:6], day=text[6:]) if is_date else text
+
+
+def _answer(page, y, result, words) -> float:
     """The answer, its meaning and its explanation in words, beside a bar in the answer's color."""
-    answer = answer_of(result)
-    sentences = (answer.meaning, answer.votes, explanation_of(result), what_if_sentence(result))
-    lines = [line for sentence in sentences for line in _limited_lines(sentence, RIGHT - LEFT - 14, 9)]
-    height = 24 + 12 * len(lines)
+    answer = answer_of(result, words)
+    alarm = registration_alarm(result, words)
+    fit = "" if alarm else registration_of(result, words)
+    told = " ".join(filter(None, (answer.meaning, answer.votes, fit)))
+    paragraphs = (told, explanation_of(result, words), what_if_sentence(result, words))
+    lines = [line for text in paragraphs for line in limited_lines(text, RIGHT - LEFT - 14, 8.5)]
+    height = 20 + 10.5 * len(lines)
     page.rectangle(LEFT, y, 4, height, fill=answer.color)
-    page.text(LEFT + 14, y + 15, answer.heading, 17, bold=True, color=answer.color)
-    page.text(LEFT + 28 + text_width(answer.heading, 17, bold=True), y + 15, answer.probability, 11)
-    page.text(RIGHT, y + 15, f"Model: {answer.model}", 9, color=_GRAY, align="right", width=150)
+    page.text(LEFT + 14, y + 13, answer.heading, 16, bold=True, color=answer.color)
+    page.text(LEFT + 26 + text_width(answer.heading, 16, bold=True), y + 13, answer.probability, 10)
+    page.text(RIGHT, y + 13, words("answer.model", model=answer.model), 8, color=GRAY, align="right", width=120)
     for index, line in enumerate(lines):
-        page.text(LEFT + 14, y + 31 + 12 * index, line, 9)
-    return _registration(page, y + height + 6, result)
+        page.text(LEFT + 14, y + 26 + 10.5 * index, line, 8.5)
+    y += height + 3
+    return _alarm(page, y, alarm) if alarm else y
 
 
-def _registration(page, y, result) -> float:
-    """Quality of the registration in a line; a red frame around the sentence when it was not accepted."""
-    alarm = registration_alarm(result)
-    if alarm:
-        lines = wrap(alarm, RIGHT - LEFT - 20, 9.5, bold=True)
-        page.rectangle(LEFT, y, RIGHT - LEFT, 9 + 12 * len(lines), outline=WARNING_COLOR, line_width=1.5)
-        for index, line in enumerate(lines):
-            page.text(LEFT + 10, y + 14 + 12 * index, line, 9.5, bold=True)
-        return y + 19 + 12 * len(lines)
-    page.text(LEFT + 14, y + 7, registration_of(result), 9)
-    return y + 18
+def _alarm(page, y, sentence) -> float:
+    """A red frame around the sentence on a registration that was not accepted; the lower end."""
+    lines = wrap(sentence, RIGHT - LEFT - 20, 9, bold=True)
+    page.rectangle(LEFT, y, RIGHT - LEFT, 8 + 11 * len(lines), outline=WARNING_COLOR, line_width=1.5)
+    for index, line in enumerate(lines):
+        page.text(LEFT + 10, y + 12 + 11 * index, line, 9, bold=True)
+    return y + 14 + 11 * len(lines)
 
 
-def _table(page, y, result) -> float:
-    """Specific binding ratios of both sides and their asymmetry; normals and grades where the result has them."""
-    rows = sbr_rows(result)
-    columns = (("Right", 175), ("Left", 225), ("Asymmetry", 302))
-    columns += (("Right against normals", 410), ("Left against normals", 515))
-    headings = columns[: max(len(texts) for _, texts in rows)]
-    y = _rows(page, y, "Specific binding ratio (SBR)", headings, rows)
-    note = normals_note(result)
-    if note:
-        for line in wrap(note, RIGHT - LEFT, 7.5)[:2]:
-            page.text(LEFT, y + 8, line, 7.5, color=_GRAY)
-            y += 9
-    grades = grade_rows(result)
-    if grades:
-        y = _rows(page, y + 2, "Grade of loss, by the model", (("Right", 302), ("Left", 515)), grades)
-    return y + 8
+def _interpretation_height(proposal):
+    return 43 + 11 * len(proposal)
 
 
-def _rows(page, y, title, columns, rows) -> float:
-    """A small table: title and headings, then names and right-aligned texts; its lower end."""
-    page.text(LEFT, y + 11, title, 9, bold=True)
-    for heading, place in columns:
-        page.text(LEFT + place, y + 11, heading, 9, bold=True, align="right")
-    page.line(LEFT, y + 16, RIGHT, y + 16, 0.5, _GRAY)
-    y += 16
-    for name, texts in rows:
-        for text, (_, place) in zip(texts, columns, strict=False):
-            if text:
-                page.text(LEFT + place, y + 12, text, 9, align="right")
-        page.text(LEFT, y + 12, name, 9)
+def _interpretation(page, y, proposal, words) -> float:
+    """The proposal, and a line for the reader's own words and name; the lower end."""
+    y = section(page, y, words("section.interpretation"))
+    for line in proposal:
+        page.text(LEFT, y + 9, line, 9)
+        y += 11
+    for key, start, end in (("reader", LEFT, RIGHT), ("signature", LEFT + 300, RIGHT)):
+        text = words(f"interpretation.{key}")
+        page.text(start, y + 12, text, 8, color=GRAY)
+        page.line(start + text_width(text, 8) + 6, y + 13, end, y + 13, 0.4, GRAY)
         y += 13
-    page.line(LEFT, y + 4, RIGHT, y + 4, 0.5, _GRAY)
-    return y + 6
-
-
-def _what_if(page, y, result) -> float:
-    """The probability of reduced with the uptake of each region made normal; the lower end."""
-    columns = what_if_columns(result)
-    if not columns:
-        return y
-    title = "Probability of reduced uptake if one region were as in a mean normal scan"
-    page.text(LEFT, y + 8, title, 8.5, bold=True)
-    width = (RIGHT - LEFT) / len(columns)
-    for place, (name, probability) in enumerate(columns):
-        page.text(LEFT + place * width, y + 18, name, 6.5, color=_GRAY, width=width - 2)
-        page.text(LEFT + place * width, y + 28, probability, 8.5)
-    return y + 34
-
-
-def _graphs(page, y, graphs: Image.Image) -> float:
-    """The patient among normals; the lower end."""
-    height = (RIGHT - LEFT) * graphs.height / graphs.width
-    page.image(LEFT, y, RIGHT - LEFT, height, graphs)
-    return y + height + 2
-
-
-def _pictures(page, y, panels: Panels, result) -> float:
-    """The slices of the overview with their legends as text."""
-    top, strip_width = y, _strip_width(y, panels)
-    y = draw_strip(page, y, panels.scan, scan_heading(panels), strip_width)
-    draw_bar(page, strip_width, top + 16, y - 14, scan_bar(256), scan_ticks(panels.scan_limit))
-    if panels.relevance is None:
-        page.text(LEFT, y + 10, NO_RELEVANCE, 9)
-        y = draw_strip(page, y + 14, panels.views, SCAN_VIEWS_HEADING, strip_width)
-    else:
-        top = y
-        page.text(LEFT, y + 10, RELEVANCE_HEADING.format(100 * panels.threshold), 8.5, bold=True)
-        y = draw_strip(page, y + 10, panels.relevance, reference_of(result), strip_width)
-        page.text(LEFT + strip_width + 8, top + 29, "argues for reduced", 6.5)
-        page.text(LEFT + strip_width + 8, y - 12, "argues for normal", 6.5)
-        draw_bar(page, strip_width, top + 35, y - 21, relevance_bar(panels.threshold, 256), RELEVANCE_TICKS)
-        y = draw_strip(page, y, panels.views, VIEWS_HEADING, strip_width)
-    if panels.difference is not None:
-        top, y = y, draw_strip(page, y, panels.difference, DIFFERENCE_HEADING, strip_width)
-        draw_bar(page, strip_width, top + 16, y - 14, difference_bar(256), DIFFERENCE_TICKS)
-    page.text(LEFT, y + 6, ORIENTATION_STATEMENT, 7.5, color=_GRAY)
-    return y + 12
-
-
-def _strip_width(y, panels) -> float:
-    """As wide as the rest of the page lets the strips be, some lines for warnings left free."""
-    strips = [strip for strip in (panels.scan, panels.relevance, panels.views, panels.difference) if strip]
-    height = FOOTER_TOP - _FOR_WARNINGS - y - 28 * len(strips) - 34
-    width = height / sum(strip.image.height / strip.image.width for strip in strips)
-    return min(max(width, _LEAST_STRIP_WIDTH), _STRIP_WIDTH)
-
-
-def draw_strip(page, y, strip: Strip, heading, strip_width) -> float:
-    """Draw slices below their heading, letters of the sides in them, places below them; the lower end."""
-    page.text(LEFT, y + 10, heading, 8.5, bold=True)
-    scale = strip_width / strip.image.width
-    height = strip.image.height * scale
-    page.image(LEFT, y + 14, strip_width, height, strip.image)
-    for cut, (left, width) in zip(strip.cuts, strip.spans, strict=True):
-        ends = (LEFT + left * scale + 2, LEFT + (left + width) * scale - 2)
-        for letter, place, align in zip(cut.sides, ends, ("left", "right"), strict=True):
-            page.text(place, y + 22, letter, 7, bold=True, color=(255, 255, 255), align=align)
-        page.text(sum(ends) / 2, y + 22 + height, cut.name, 7, align="center")
-    return y + 28 + height
-
-
-def draw_bar(page, strip_width, top, bottom, bar, ticks):
-    """A color bar to the right of a strip, with ticks `(text, height from 0 to 1)`."""
-    left = LEFT + strip_width + 8
-    page.image(left, top, 9, bottom - top, bar)
-    for text, place in ticks:
-        y = bottom - place * (bottom - top)
-        page.line(left + 9, y, left + 12, y, 0.5, _GRAY)
-        page.text(left + 14, y + 2.2, text, 6.5)
-
-
-def draw_warnings(page, y, warnings, file="result.json"):
-    """As many warnings as the rest of the page holds, then the number of the others."""
-    page.text(LEFT, y + 11, f"Warnings ({len(warnings)})" if warnings else "Warnings: none", 9, bold=True)
-    y += 11
-    for index, warning in enumerate(warnings):
-        lines = _limited_lines(warning, RIGHT - LEFT - 10, 8.5)
-        is_last = index == len(warnings) - 1
-        if y + 11 * len(lines) + (0 if is_last else 11) > FOOTER_TOP - 8:
-            page.text(LEFT, y + 11, f"... and {len(warnings) - index} more, see {file}", 8.5, bold=True)
-            return
-        page.text(LEFT, y + 11, "•", 8.5)
-        for line in lines:
-            y += 11
-            page.text(LEFT + 10, y, line, 8.5)
-
-
-def _limited_lines(text, width, size):
-    """Lines of a text from elsewhere, which may be of any length; "..." stands for what is left out."""
-    lines = wrap(text[:LONGEST_TEXT], width, size)
-    return lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], f"{lines[MOST_LINES - 1][:-3]}..."]
-
-
-def draw_footer(page, result):
-    """Research-use statement, method and versions, at the lower end of the page."""
-    page.line(LEFT, FOOTER_TOP, RIGHT, FOOTER_TOP, 0.8, _GRAY)
-    page.text(LEFT, FOOTER_TOP + 12, RESEARCH_STATEMENT, 8.5, bold=True)
-    versions = ", ".join(f"{name} {version}" for name, version in (result.get("versions") or {}).items())
-    lines = wrap(METHOD, RIGHT - LEFT, 7)
-    lines += wrap(f"Versions: {versions or NOT_AVAILABLE}", RIGHT - LEFT, 7)[:2]
-    for index, line in enumerate(lines):
-        page.text(LEFT, FOOTER_TOP + 22 + 8.5 * index, line, 7, color=_GRAY)
+    return y + 2

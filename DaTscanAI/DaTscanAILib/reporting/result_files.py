@@ -18,6 +18,7 @@ from ..quantification.measures import KEYS
 from ..reading.dicom_source import DicomSource
 from ..reading.scan import write_volume
 from ..reading.scan_checks import display_name
+from .language import find_language
 
 RESULTS_TABLE = "results.csv"
 RESULT_FILE = "result.json"
@@ -58,7 +59,11 @@ COLUMNS = ("case", "label", "probability_reduced", *_NUMBERS, *_REGISTRATION, *_
 
 
 def write_case(
-    folder: Path, analysis: Analysis, report: bool = True, dicom_source: DicomSource | None = None
+    folder: Path,
+    analysis: Analysis,
+    report: bool = True,
+    dicom_source: DicomSource | None = None,
+    language: str | None = None,
 ) -> None:
     """Write one case's folder whole or not at all; the results that it held before are replaced.
 
@@ -66,6 +71,7 @@ def write_case(
         folder: `DIR/CASE`.
         report: also write `report.pdf`.
         dicom_source: also write DICOM results, which belong to this patient and study.
+        language: of the report; None for English.
 
     Raises:
         DaTscanError: the folder holds other files than results.
@@ -77,7 +83,7 @@ def write_case(
     partial.mkdir()
     try:
         _write_volumes(partial, analysis)
-        _write_pictures(partial, analysis, report)
+        _write_pictures(partial, analysis, find_language(language) if report else None)
         if dicom_source is not None:
             from .dicom_results.write import write_dicom_results
 
@@ -142,7 +148,8 @@ def _write_volumes(folder, analysis):
             write_volume(folder / f"{name}.nii.gz", volume, GRID_AFFINE, space="mni")
 
 
-def _write_pictures(folder, analysis, report):
+def _write_pictures(folder, analysis, language):
+    """Overview, graphs, and the report if there is a language for it."""
     if analysis.normalized is None:
         return
     from .graph_drawing import patient_graphs
@@ -157,8 +164,9 @@ def _write_pictures(folder, analysis, report):
     graphs = patient_graphs(analysis.result, analysis.normals)
     if graphs:
         atomic_write_bytes(folder / "normals.png", encode_png(graphs))
-    if report:
-        pdf = report_bytes(analysis.result, panels, analysis.result["patient"], graphs)
+    if language:
+        graphs = patient_graphs(analysis.result, analysis.normals, words=language)
+        pdf = report_bytes(analysis.result, panels, analysis.result["patient"], graphs, language)
         atomic_write_bytes(folder / "report.pdf", pdf)
 
 

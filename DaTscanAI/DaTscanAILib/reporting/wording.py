@@ -1,8 +1,11 @@
-"""The words and numbers of a result as the pictures and the report print them."""
+"""The words and numbers of a result as the pictures and the report print them, in any language that there is."""
 
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from .language import ENGLISH, Language
+from .sentences import translated
 
 RESEARCH_STATEMENT = "Research use only. Not a medical device. Default weights were trained on simulated scans."
 ORIENTATION_STATEMENT = "Radiological view: the patient's right (R) is on the left of axial and coronal slices."
@@ -12,19 +15,7 @@ NOT_AVAILABLE = "not available"
 ANSWER_COLORS = {"reduced": (214, 96, 0), "normal": (0, 112, 200), "uncertain": (120, 120, 120)}
 WARNING_COLOR = (208, 24, 40)
 
-_MEANINGS = {
-    "normal": "The striatal uptake is classified as normal.",
-    "reduced": "The striatal uptake is classified as reduced.",
-    "uncertain": "The model is not sure enough: its networks disagree, or their probability is too close to "
-    "the middle. No answer is given; the scan has to be judged without one.",
-}
-
-
-_REGION_NAMES = {
-    "putamen_anterior": "anterior putamen",
-    "putamen_posterior": "posterior putamen",
-    **{lobe: f"{lobe} lobe" for lobe in ("frontal", "temporal", "parietal", "occipital", "limbic")},
-}
+_LONGEST = 1000  # characters of a text from elsewhere
 _NEARLY = 0.7  # of a striatum's change: then its part is named
 
 
@@ -50,101 +41,104 @@ class Answer:
     color: tuple[int, int, int]
 
 
-def answer_of(result: dict) -> Answer:
+def answer_of(result: dict, words: Language = ENGLISH) -> Answer:
     """The classification of a `result.json` dictionary, complete or not."""
     label = value_of(result, "classification", "label")
-    probability = percent(value_of(result, "classification", "probability_reduced"))
+    probability = percent(value_of(result, "classification", "probability_reduced"), words)
+    error = value_of(result, "error")
+    otherwise = translated(str(error)[:_LONGEST], words) if error else words("answer.none")
+    votes = _votes(value_of(result, "classification"), words), _second_reader(result, words)
     return Answer(
-        heading=str(label).capitalize() if label else "Not classified",
-        meaning=_meaning(result, label) or str(value_of(result, "error") or "The scan has not been classified."),
-        probability=f"Probability of reduced uptake: {probability}",
-        votes=" ".join(filter(None, (_votes(value_of(result, "classification")), _second_reader(result)))),
-        model=str(value_of(result, "classification", "model") or NOT_AVAILABLE),
+        heading=words(f"answer.heading.{label if label in ANSWER_COLORS else 'none'}"),
+        meaning=_meaning(result, label, words) or otherwise,
+        probability=words("answer.probability", percent=probability),
+        votes=" ".join(filter(None, votes)),
+        model=str(value_of(result, "classification", "model") or words("not_available")),
         color=ANSWER_COLORS.get(label, ANSWER_COLORS["uncertain"]),
     )
 
 
-def registration_alarm(result: dict) -> str | None:
+def registration_alarm(result: dict, words: Language = ENGLISH) -> str | None:
     """The sentence about a registration that was not accepted; None if it was, or nothing is known of it."""
     if value_of(result, "registration", "accepted") is not False:
         return None
-    quality = number(value_of(result, "registration", "quality"))
-    return (
-        f"The registration to the template was NOT accepted (quality {quality}): "
-        "positions, SBR values and relevance must not be relied on."
-    )
+    quality = number(value_of(result, "registration", "quality"), words=words)
+    return words("registration.alarm", quality=quality)
 
 
-def registration_of(result: dict) -> str:
+def registration_of(result: dict, words: Language = ENGLISH) -> str:
     """The registration's quality and whether it was accepted, in a sentence."""
-    quality = number(value_of(result, "registration", "quality"))
+    quality = number(value_of(result, "registration", "quality"), words=words)
     accepted = value_of(result, "registration", "accepted")
-    verdict = {True: "accepted", False: "NOT accepted"}.get(accepted, f"acceptance {NOT_AVAILABLE}")
-    by_hand = ", given by hand" if value_of(result, "registration", "manual") else ""
-    return f"Registration to the template: quality {quality} (0 to 1), {verdict}{by_hand}."
+    verdict = words({True: "registration.accepted", False: "registration.refused"}.get(accepted, "registration.open"))
+    by_hand = words("registration.by_hand") if value_of(result, "registration", "manual") else ""
+    return words("registration.quality", quality=quality, verdict=verdict + by_hand)
 
 
-def explanation_of(result: dict) -> str:
+def explanation_of(result: dict, words: Language = ENGLISH) -> str:
     """What the lower putamen argues for, and whether replacing regions bears the map out, in words."""
     relevance = value_of(result, "explanation", "ipsilateral_putamen_relevance")
     if relevance is None:
-        return "Explanation: not available."
+        return words("explanation.none")
     above = relevance - (value_of(result, "explanation", "relevance_cut") or 0.0)
-    sign = "argues for reduced" if above > 0 else "argues for normal" if above < 0 else "argues for neither"
+    argues = "reduced" if above > 0 else "normal" if above < 0 else "neither"
     side = value_of(result, "quantification", "lower_putamen")
-    putamen = f"the putamen with the lower uptake ({side})" if side else "the putamen with the lower uptake"
-    return f"Explanation: {putamen} {sign} (relevance {relevance:+.2g}); {_consistency(result)}"
+    return words(
+        "explanation.lower_putamen",
+        putamen=words(f"explanation.putamen.{side}" if side else "explanation.putamen"),
+        argues=words(f"explanation.argues.{argues}"),
+        relevance=words.numbers_of(f"{relevance:+.2g}"),
+        consistency=_consistency(result, words),
+    )
 
 
-def _consistency(result):
+def _consistency(result, words):
     marked = value_of(result, "explanation", "marked_most")
-    region = f"the region marked most ({region_name(marked)})" if marked else "the region marked most"
-    words = {
-        True: "is one whose normal uptake would change the answer most.",
-        False: "is NOT the one whose normal uptake would change the answer most: look twice at this scan.",
-    }
-    unknown = "was not compared with what normal uptake changes."
-    return f"{region} {words.get(value_of(result, 'explanation', 'consistent'), unknown)}"
+    region = words("explanation.marked", region=region_name(marked, words)) if marked else words("explanation.most")
+    key = {True: "consistent", False: "inconsistent"}.get(value_of(result, "explanation", "consistent"), "unchecked")
+    return words(f"explanation.{key}", region=region)
 
 
-def reference_of(result: dict) -> str:
+def reference_of(result: dict, words: Language = ENGLISH) -> str:
     """What the relevance is compared with, as the legends say it, and whether it explains a doubtful answer."""
-    doubt = "The network is uncertain. " if value_of(result, "classification", "label") == "uncertain" else ""
-    return f"{doubt}Compared with: {value_of(result, 'explanation', 'reference', 'name') or NOT_AVAILABLE}"
+    name = value_of(result, "explanation", "reference", "name")
+    compared = words("pictures.reference", name=translated(name, words) if name else words("not_available"))
+    doubtful = value_of(result, "classification", "label") == "uncertain"
+    return f"{words('pictures.doubtful')} {compared}" if doubtful else compared
 
 
-def what_if_columns(result: dict) -> list[tuple[str, str]]:
+def what_if_columns(result: dict, words: Language = ENGLISH) -> list[tuple[str, str]]:
     """For each region with uptake made normal: its short name, and the probability of reduced then."""
     found = value_of(result, "explanation", "what_if") or []
-    return [(_short_name(one), percent(one["probability_reduced"])) for one in found]
+    return [(_short_name(one, words), percent(one["probability_reduced"], words)) for one in found]
 
 
-def what_if_sentence(result: dict) -> str:
+def what_if_sentence(result: dict, words: Language = ENGLISH) -> str:
     """What the answer would be with the one region normal that matters most; empty for a normal answer."""
     found = value_of(result, "explanation", "what_if") or []
-    if not found or value_of(result, "classification", "label") == "normal":
+    label = value_of(result, "classification", "label")
+    if not found or label == "normal":
         return ""
     parts = [one for one in found if one["region"] != "striatum"]
     best, whole = (min(ones, key=lambda one: one["change"]) for ones in (parts, found))
     if best["change"] > _NEARLY * whole["change"]:  # a striatum contains its parts
         best = whole
-    then = f"p {best['probability_reduced']:.2f}"
-    if best["answer"] == value_of(result, "classification", "label"):
-        return f"No single region decides: even with a normal {region_name(best)} the answer would stay ({then})."
-    return f"With a normal {region_name(best)} the answer would be {best['answer']} ({then})."
+    then = number(best["probability_reduced"], words=words)
+    if best["answer"] == label:
+        return words("what_if.stays", region=region_name(best, words), probability=then)
+    answer = words(f"answer.{best['answer']}")
+    return words("what_if.changes", region=region_name(best, words), answer=answer, probability=then)
 
 
-def region_name(entry: dict) -> str:
+def region_name(entry: dict, words: Language = ENGLISH) -> str:
     """A region of `explanation.what_if` in words: "right posterior putamen"."""
-    name = _REGION_NAMES.get(entry["region"], entry["region"])
-    return name if entry["side"] == "both" else f"{entry['side']} {name}"
+    name = words.texts.get(f"region.{entry['region']}", entry["region"])
+    return name if entry["side"] == "both" else words(f"region.{entry['side']}", region=name)
 
 
-def _short_name(entry):
-    name = region_name({**entry, "side": "both"})
-    for long, short in (("anterior", "ant."), ("posterior", "post.")):
-        name = name.replace(long, short)
-    return name if entry["side"] == "both" else f"{entry['side'][0].upper()} {name}"
+def _short_name(entry, words):
+    name = words.texts.get(f"region.short.{entry['region']}") or region_name({**entry, "side": "both"}, words)
+    return name if entry["side"] == "both" else f"{words('side.letter.' + entry['side'])} {name}"
 
 
 def value_of(data: dict, *keys: str):
@@ -154,22 +148,22 @@ def value_of(data: dict, *keys: str):
     return data
 
 
-def number(value: float | None, digits: int = 2, signed: bool = False) -> str:
+def number(value: float | None, digits: int = 2, signed: bool = False, words: Language = ENGLISH) -> str:
     """A number with fixed digits, "not available" for None."""
     if value is None:
-        return NOT_AVAILABLE
+        return words("not_available")
     value = round(float(value), digits) + 0.0  # no "-0.00"
-    return f"{value:{'+' if signed and value else ''}.{digits}f}"
+    return words.numbers_of(f"{value:{'+' if signed and value else ''}.{digits}f}")
 
 
-def percent(probability: float | None) -> str:
+def percent(probability: float | None, words: Language = ENGLISH) -> str:
     """A probability in whole percent, never rounded to certainty."""
     if probability is None:
-        return NOT_AVAILABLE
+        return words("not_available")
     if probability < 0.01:
-        return "below 1 %"
+        return words("percent.below")
     if probability > 0.99:
-        return "above 99 %"
+        return words("percent.above")
     return f"{100 * probability:.0f} %"
 
 
@@ -189,28 +183,30 @@ def shorten(text: str, width: float, measure: Callable[[str], float]) -> str:
     return _without_middle(text, fits)
 
 
-def _meaning(result, label):
+def _meaning(result, label, words):
     """For an uncertain answer the reasons, where the result holds them."""
     reasons = value_of(result, "classification", "doubt")
+    if label not in ANSWER_COLORS:
+        return ""
     if label != "uncertain" or not reasons:
-        return _MEANINGS.get(label)
-    return f"No answer is given; the scan has to be judged without one. {' '.join(reasons)}"
+        return words(f"answer.meaning.{label}")
+    return " ".join([words("answer.without"), *(translated(reason, words) for reason in reasons)])
 
 
-def _second_reader(result):
+def _second_reader(result, words):
     second = value_of(result, "classification", "second_reader")
     if not second:
         return ""
-    agrees = "agrees" if second["agrees"] else "DISAGREES"
-    return f"Second reader {second['model']} {agrees}: {second['answer']}."
+    key = "answer.second.agrees" if second["agrees"] else "answer.second.disagrees"
+    return words(key, model=second["model"], answer=words.texts.get(f"answer.{second['answer']}", second["answer"]))
 
 
-def _votes(classification):
+def _votes(classification, words):
     votes, members = value_of(classification, "votes_for_reduced"), value_of(classification, "members")
     if not votes or not members:
         return ""
-    counts = ", ".join(f"{cut} {count}" for cut, count in votes.items())
-    return f"Votes for reduced of {members} networks: {counts}."
+    counts = ", ".join(f"{words.texts.get(f'votes.{cut}', cut)} {count}" for cut, count in votes.items())
+    return words("answer.votes", members=members, counts=counts)
 
 
 def _without_middle(text, keep):

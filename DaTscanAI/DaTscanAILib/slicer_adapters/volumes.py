@@ -105,6 +105,7 @@ def add_scan(scan, name: str):
         "format": scan.format,
         "patient": asdict(scan.patient),
         "camera": asdict(scan.camera),
+        "injection": asdict(scan.injection),
         "warnings": scan.warnings,
     }
     node.SetAttribute(SCAN_ATTRIBUTE, json.dumps(record))
@@ -131,7 +132,7 @@ def scan_of(volume_node, registration_transform=None):
     Raises:
         DaTscanError: the node holds no volume that could be a scan.
     """
-    from ..reading.scan import Camera, Patient, Scan
+    from ..reading.scan import Camera, Injection, Patient, Scan
     from ..reading.scan_checks import check_geometry, check_shape, check_values
 
     name = volume_node.GetName()
@@ -153,6 +154,7 @@ def scan_of(volume_node, registration_transform=None):
         record.get("format", "Slicer volume"),
         Patient(**record.get("patient", {})),
         Camera(**camera),
+        Injection(**record.get("injection", {})),
         warnings=tuple(record.get("warnings", ())),
     )
 
