@@ -434,6 +434,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         device="auto",
         resume=False,
         report=True,
+        reportLanguage=None,
         dicomResults=False,
         showResult=True,
         waitForCompletion=True,
@@ -448,6 +449,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
             model, normals, secondReader, device, waitForCompletion, finished: as in `process`.
             resume: keep the cases that a former run has finished.
             report: write `report.pdf` for each case.
+            reportLanguage: of it, "en" or "de"; None for English.
             dicomResults: of DICOM files, write report, pictures and page as DICOM too; patients' names stay in them.
             showResult: open the table of results, which the scene has in any case.
             progress: called with `{"case": name, "answer": text, "done": n, "total": m}` after each case.
@@ -462,6 +464,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
 
         options = {"model": model, "normals": normals, "second_reader": secondReader, "device": device}
         options |= {"resume": resume, "report": report, "dicom_results": dicomResults}
+        options |= {"report_language": reportLanguage} if reportLanguage else {}
         get_session = (lambda: self.session) if showResult else None
         return run_batch(inputs, outputFolder, options, get_session, waitForCompletion, progress, finished)
 
@@ -493,17 +496,24 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         """Show or hide the regions of an analyzed volume and their hottest voxels."""
         self.session.show_regions(inputVolume, visible)
 
-    def saveReport(self, inputVolume, path):
+    def saveReport(self, inputVolume, path, language=None):
         """Write the one-page PDF report of an analyzed volume.
 
+        Args:
+            inputVolume: that was analyzed.
+            path: of the PDF.
+            language: "en" or "de"; None for the one of the parameter node or of the application settings.
+
         Raises:
-            DaTscanError: it has not been measured yet, or its result is of other inputs.
+            DaTscanError: it has not been measured yet, its result is of other inputs, or there is no such language.
         """
         from DaTscanAILib.slicer_adapters.case import Case
         from DaTscanAILib.slicer_adapters.inputs import state_for
         from DaTscanAILib.slicer_adapters.reports import save_report
 
-        save_report(Case.of(inputVolume), state_for(inputVolume), path)
+        session = self.session
+        chosen = language or session.report_language()
+        save_report(Case.of(inputVolume), state_for(inputVolume), path, chosen, session.normals())
 
 
 class DaTscanAITest(ScriptedLoadableModuleTest):

@@ -21,7 +21,7 @@ TEXTS = {
     "statusLabel": "DaTscanReduced: reduced.",
     "outdatedLabel": "",
     "warningsLabel": "",
-    "detailsLabel": "\n".join(["Loss of the right posterior putamen: almost missing"] * 10),
+    "detailsLabel": "\n".join(["Caudate/putamen: right 1.73, left 1.13, and a model"] * 7),
 }
 TABLE = [
     ["SBR", "Right", "z right", "Left", "z left", "Asym.", "Normal"],
@@ -40,7 +40,7 @@ def room(tmp_path_factory):
         "table": TABLE,
         "hidden": [
             *("progressBar", "adjustFrame", "modelFolderEdit", "modelFolderCaption", "installTorchButton"),
-            *("changeTableView", "changeLabel"),
+            *("changeTableView", "changeLabel", "gradesTableView"),
         ],
         "bottoms": ["inputSelector", "analyzeButton", "answerLabel", "sbrTableView", "showViewsButton"],
     }

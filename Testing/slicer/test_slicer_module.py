@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 from dicom_factory import MARKER_RAS, SLICE_SPACING, marker_place, nm_dataset, nm_slices, save
+from pdf_reader import PdfFile
 from slicer_cases import add_input, registered_once, synthetic_analysis, tiny_model
 from slicer_environment import MODULE_FOLDER, prepare
 
@@ -430,6 +431,54 @@ def test_the_report_is_that_of_the_command_line(slicer, logic, tmp_path):
     logic.saveReport(volume, tmp_path / "report.pdf")
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-1.")
     assert not (tmp_path / "no.pdf").exists()
+
+
+def texts_of(path):
+    return " ".join(shown.text for shown in PdfFile(path.read_bytes()).texts())
+
+
+def test_the_report_speaks_the_language_of_the_settings_the_scene_or_the_call(slicer, logic, tmp_path, monkeypatch):
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    volume, path = add_input(slicer), tmp_path / "report.pdf"
+    put_analysis(volume, synthetic_analysis())
+    logic.saveReport(volume, path)
+    assert "Research use only" in texts_of(path)
+    monkeypatch.setitem(slicer.app.settings, "DaTscanAI/ReportLanguage", "de")
+    logic.saveReport(volume, path)
+    assert "Nur für Forschungszwecke" in texts_of(path)
+    logic.getParameterNode().reportLanguage = "en"
+    logic.saveReport(volume, path)
+    assert "Research use only" in texts_of(path)
+    with pytest.raises(DaTscanError, match="no report language 'xx'"):
+        logic.saveReport(volume, path, "xx")
+
+
+def test_what_the_header_says_of_the_injection_reaches_the_report(slicer):
+    """The volume node keeps it."""
+    from DaTscanAILib.reading.description import describe_scan
+    from DaTscanAILib.reading.scan import Injection
+    from DaTscanAILib.slicer_adapters.volumes import add_scan, scan_of
+
+    scan = replace(read_scan(SAMPLE), injection=Injection(183.0, 214.0))
+    clinical = describe_scan(scan_of(add_scan(scan, "scan")))["clinical"]
+    assert (clinical["dose_mbq"], clinical["injection_to_scan_min"]) == (183.0, 214.0)
+    assert clinical["from_dicom"] == ("tracer", "dose_mbq", "injection_to_scan_min")
+
+
+def test_a_model_with_regions_gives_a_table_of_grades_and_one_without_none(slicer):
+    from DaTscanAILib.slicer_adapters.case import GRADES, Case
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    volume, graded = add_input(slicer), synthetic_analysis()
+    shares = {"normal": 0.0, "borderline": 0.0, "moderate": 0.1, "strong": 0.5, "almost missing": 0.4}
+    graded.result["quantification"]["grades"] = {"caudate_right": {"grade": "strong", "probabilities": shares}}
+    put_analysis(volume, graded)
+    table = Case.of(volume).get(GRADES)
+    assert [table.GetCellText(0, column) for column in range(3)] == ["Caudate", "strong 50/almost missing 40", "-"]
+    put_analysis(volume, synthetic_analysis())
+    assert Case.of(volume).get(GRADES) is None
+    assert not slicer.mrmlScene.IsNodePresent(table)
 
 
 def test_the_table_has_z_scores_and_limits_where_there_are_normals(slicer):

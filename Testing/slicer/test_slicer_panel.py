@@ -287,6 +287,21 @@ def test_analyze_shows_answer_numbers_and_what_ran(widget, model):
     assert "DaTscanReduced: classifying and explaining" in log_of(widget)
 
 
+def test_the_language_of_the_report_is_chosen_beside_its_button(widget, monkeypatch):
+    import slicer
+
+    selector = widget.ui.reportLanguageSelector
+    assert [call[1] for call in selector.calls if call[0] == "addItem"] == ["English", "Deutsch"]
+    assert selector.currentIndex == 0
+    monkeypatch.setitem(slicer.app.settings, "DaTscanAI/ReportLanguage", "de")
+    widget.refresh()
+    assert (selector.currentIndex, widget.parameters.reportLanguage) == (1, "")
+    selector.currentIndex = 0
+    assert widget.parameters.reportLanguage == "en"
+    widget.refresh()
+    assert selector.currentIndex == 0
+
+
 def test_ctrl_enter_analyzes_but_does_not_cancel(widget, quick, monkeypatch):
     keys = {shortcut.keys: shortcut for shortcut in widget._shortcuts}
     assert set(keys) == {"Ctrl+Return", "Ctrl+Enter"}

@@ -77,13 +77,44 @@ def test_the_numbers_stand_under_details_alone():
 
     changed = result(ipsilateral_putamen_share=0.11, share_cut=-0.005)
     changed["classification"].update(model_version="0.1.0", trained_on="simulated scans", device="cpu")
-    changed["quantification"]["grades"] = {"putamen_posterior_right": {"grade": "almost missing"}}
     said, behind = " ".join(sentences(changed)), "\n".join(details(changed))
     for number in ("0.0021", "11.0%", "-0.5%", "0.1.0", "votes", "quality"):
         assert number not in said.lower()
     for number in ("0.0021", "+11.0%", "-0.5%", "0.1.0", "Votes for reduced of 5 networks", "quality 0.93"):
         assert number in behind
-    assert "Loss of the right posterior putamen: almost missing" in behind
+
+
+def graded(**probabilities):
+    """Right posterior putamen of these grades, the left one normal."""
+    names = ("normal", "borderline", "moderate", "strong", "almost missing")
+    lost = {name: probabilities.get(name.replace(" ", "_"), 0.0) for name in names}
+    kept = {**dict.fromkeys(names, 0.0), "normal": 1.0}
+    return {
+        f"putamen_posterior_{side}": {"grade": max(shares, key=shares.get), "probabilities": shares}
+        for side, shares in (("right", lost), ("left", kept))
+    }
+
+
+def test_the_greatest_loss_is_said_where_the_model_grades_regions():
+    changed = result()
+    changed["quantification"]["grades"] = graded(strong=0.48, almost_missing=0.41, moderate=0.11)
+    assert "Greatest loss: the right posterior putamen, strong 48/almost missing 41 %." in sentences(changed)
+    changed["quantification"]["grades"] = graded(normal=0.9, borderline=0.1)
+    assert not any("Greatest loss" in sentence for sentence in sentences(changed))
+
+
+def test_the_table_of_grades_names_a_close_neighbour(slicer):
+    from DaTscanAILib.slicer_adapters.tables import write_grades_table
+
+    changed = result()
+    changed["quantification"]["grades"] = graded(strong=0.8, moderate=0.2)
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
+    write_grades_table(node, changed)
+    cells = [node.GetCellText(0, column) for column in range(node.GetNumberOfColumns())]
+    assert (node.GetNumberOfRows(), cells) == (1, ["Putamen, back", "strong 80", "normal 100"])
+    changed["quantification"]["grades"] = graded(strong=0.5, moderate=0.3, almost_missing=0.2)
+    write_grades_table(node, changed)
+    assert node.GetCellText(0, 1) == "strong 50/moderate 30"
 
 
 @pytest.mark.parametrize("missing", ["classification", "explanation", "quantification", "registration"])

@@ -42,7 +42,7 @@ _CHANGES = {
 _PARTS = {
     "sortFilterProxyModel": lambda: types.SimpleNamespace(hiddenNodeIDs=()),
     "horizontalHeader": lambda: types.SimpleNamespace(
-        setMinimumSectionSize=lambda _pixels: None, setSectionResizeMode=lambda _mode: None
+        setMinimumSectionSize=lambda _pixels: None, setSectionResizeMode=lambda *_mode: None
     ),
 }
 

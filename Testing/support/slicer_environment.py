@@ -130,7 +130,7 @@ def _add_qt():
     for name in ("qt", "ctk"):
         sys.modules.setdefault(name, Anything(name))
     qt = sys.modules["qt"]
-    qt.QTimer, qt.QShortcut, qt.QHeaderView = QTimer, QShortcut, types.SimpleNamespace(Stretch=1)
+    qt.QTimer, qt.QShortcut, qt.QHeaderView = QTimer, QShortcut, types.SimpleNamespace(Stretch=1, ResizeToContents=3)
     qt.QKeySequence = str
 
 

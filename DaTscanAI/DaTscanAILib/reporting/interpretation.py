@@ -5,10 +5,8 @@ The reader completes it. Nothing is proposed where the answer is uncertain or th
 
 from .examination import prior_scan
 from .language import ENGLISH, Language
-from .numbers import SIDES, grade_text
+from .numbers import SIDES, grade_text, worst_region
 from .wording import number, region_name, value_of
-
-_NORMAL = "normal"
 
 
 def interpretation_of(result: dict, words: Language = ENGLISH) -> str:
@@ -43,17 +41,9 @@ def _lowest(result, words):
 
 def _worst_region(result, words):
     """The region with the greatest loss by the model's grades, where it has them and calls any lost."""
-    from ..classification.grades import GRADES, expected_loss
-
-    grades = value_of(result, "quantification", "grades") or {}
-    losses = {
-        key: expected_loss([entry["probabilities"][name] for name in GRADES])
-        for key, entry in grades.items()
-        if value_of(entry, "probabilities") and entry.get("grade") != _NORMAL
-    }
-    if not losses:
+    worst = worst_region(result)
+    if worst is None:
         return ""
-    worst = max(losses, key=losses.get)
-    part, side = worst.rsplit("_", 1)
+    part, side, entry = worst
     region = region_name({"region": part, "side": side}, words)
-    return words("interpretation.worst", region=region, grade=grade_text(grades[worst], words))
+    return words("interpretation.worst", region=region, grade=grade_text(entry, words))

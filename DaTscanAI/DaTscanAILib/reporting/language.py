@@ -35,6 +35,11 @@ class Language:
         return self.texts[key].format(**values)
 
     @property
+    def title(self) -> str:
+        """The language's own name."""
+        return self.texts["language"]
+
+    @property
     def texts(self) -> dict[str, str]:
         """All texts by key."""
         return _texts(self.name)

@@ -1,6 +1,6 @@
 """The numbers of a result as texts in rows, alike in the report and wherever else a table of them is shown."""
 
-from ..classification.grades import GRADES
+from ..classification.grades import GRADES, expected_loss
 from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML
 from .language import ENGLISH, Language
 from .sentences import translated
@@ -88,6 +88,20 @@ def close_grades(entry: dict | None) -> list[tuple[str, float | None]]:
     next_one = max(beside, key=lambda name: probabilities.get(name, 0.0))
     is_close = probabilities.get(next_one, 0.0) >= _CLOSE * probabilities[first]
     return [(name, probabilities[name]) for name in ((first, next_one) if is_close else (first,))]
+
+
+def worst_region(result: dict) -> tuple[str, str, dict] | None:
+    """Part, side and grades of the region with the greatest loss; None without grades or where none is lost."""
+    grades = value_of(result, "quantification", "grades") or {}
+    losses = {
+        key: expected_loss([entry["probabilities"][name] for name in GRADES])
+        for key, entry in grades.items()
+        if value_of(entry, "probabilities") and entry.get("grade") != GRADES[0]
+    }
+    if not losses:
+        return None
+    worst = max(losses, key=losses.get)
+    return (*worst.rsplit("_", 1), grades[worst])
 
 
 def _asymmetry(quantification, against, region, words):

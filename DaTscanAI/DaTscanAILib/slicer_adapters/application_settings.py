@@ -4,6 +4,7 @@ import slicer
 from slicer.i18n import tr as _
 
 DEFAULT_MODEL, NORMALS = "DaTscanAI/DefaultModel", "DaTscanAI/Normals"
+REPORT_LANGUAGE = "DaTscanAI/ReportLanguage"
 
 
 def setting(key: str) -> str:
@@ -34,7 +35,24 @@ def _new_panel():
     normals.toolTip = _("The database of normal scans that every scan is set beside, if the panel names no other.")
     layout.addRow(_("Normals:"), normals)
     panel.registerProperty(NORMALS, normals, "currentPath", str(qt.SIGNAL("currentPathChanged(QString)")))
+    languages = _languages_box()
+    layout.addRow(_("Report language:"), languages)
+    panel.registerProperty(
+        REPORT_LANGUAGE, languages, "currentUserDataAsString", str(qt.SIGNAL("currentIndexChanged(int)"))
+    )
     return panel
+
+
+def _languages_box():
+    import ctk
+
+    from ..reporting.language import DEFAULT, Language, language_names
+
+    box = ctk.ctkComboBox()
+    box.toolTip = _("Of the PDF reports, if the panel names no other.")
+    for name in (DEFAULT, *(name for name in language_names() if name != DEFAULT)):
+        box.addItem(Language(name).title, name)
+    return box
 
 
 def _models_box():

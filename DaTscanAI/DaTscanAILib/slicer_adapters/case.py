@@ -11,10 +11,10 @@ from .volumes import TRANSFORM_ATTRIBUTE, add_volume, set_voxels
 
 # Roles of the nodes that the result node refers to.
 INPUT, TRANSFORM, SCAN, RELEVANCE, RENDERING = "Input", "Transform", "Scan", "Relevance", "Rendering"
-TABLE, REGIONS, CHECKERBOARD = "Table", "Regions", "Checkerboard"
+TABLE, GRADES, REGIONS, CHECKERBOARD = "Table", "Grades", "Regions", "Checkerboard"
 # Of the comparison with an earlier scan of the patient: that scan, which is not the case's own, and what was found.
 PRIOR, COMPARED, CHANGE, CHANGE_TABLE = "Prior", "Compared", "Change", "ChangeTable"
-_ROLES = (TRANSFORM, SCAN, RELEVANCE, RENDERING, TABLE, REGIONS, CHECKERBOARD, COMPARED, CHANGE, CHANGE_TABLE)
+_ROLES = (TRANSFORM, SCAN, RELEVANCE, RENDERING, TABLE, GRADES, REGIONS, CHECKERBOARD, COMPARED, CHANGE, CHANGE_TABLE)
 
 _CASE_ATTRIBUTE = "DaTscanAI.Case"
 _RECORDS_ATTRIBUTE = "DaTscanAI.Stages"  # JSON: what each stage's result was made from

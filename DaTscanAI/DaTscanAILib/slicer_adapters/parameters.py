@@ -87,6 +87,7 @@ class DaTscanAIParameterNode:
     model - name of a shipped model or a model folder; empty for the default.
     secondReader - folder of another model that reads every scan too; empty for none.
     normals - database to set the scans beside, its file or folder; empty for the one of the application settings.
+    reportLanguage - of the PDF report, "en" or "de"; empty for the one of the application settings.
     device - where the networks run.
     comparison - how the registration is shown; none where the views show the result.
     caudateVolume, putamenVolume, striatumVolume - ml of the hottest voxels.
@@ -109,6 +110,7 @@ class DaTscanAIParameterNode:
     model: str = ""
     secondReader: str = ""
     normals: str = ""
+    reportLanguage: str = ""
     device: Device = Device.AUTO
     comparison: Comparison = Comparison.NONE
     caudateVolume: Annotated[float, WithinRange(0.5, 20)] = 5.0

@@ -31,18 +31,46 @@ def report_problem(case: Case | None, state: ScanState) -> str | None:
     return None
 
 
-def save_report(case: Case | None, state: ScanState, path: Path | str) -> None:
+def save_report(
+    case: Case | None,
+    state: ScanState,
+    path: Path | str,
+    language: str | None = None,
+    normals: str | None = None,
+) -> None:
     """Write the one-page report of a case.
 
+    Args:
+        case, state: of the scan.
+        path: of the PDF.
+        language: its name; None for English.
+        normals: that the scan was set beside, whose graphs the page shows; None leaves them out.
+
     Raises:
-        DaTscanError: the case has not been measured yet, or its result is of other inputs.
+        DaTscanError: the case has not been measured yet, its result is of other inputs, or the language is not there.
     """
     check_reportable(case, state)
+    from ..reporting.language import find_language
     from ..reporting.panels import paint_panels
     from ..reporting.report import write_report
+
+    words = find_language(language)
 
     scan, relevance = case.get(SCAN), case.get(RELEVANCE)
     map_voxels = voxels_of(relevance) if relevance else None
     difference = difference_from_normal(voxels_of(scan), bool(case.result["quantification"]["mirrored"]))
     panels = paint_panels(voxels_of(scan), map_voxels, *load_mri(), load_atlas().regions, difference)
-    write_report(path, case.result, panels, case.result.get("patient"))
+    write_report(path, case.result, panels, case.result.get("patient"), _graphs(case.result, normals, words), words)
+
+
+def _graphs(result, normals, words):
+    """The patient among the normals, where the result has them and they are still there."""
+    from ..quantification.normals import read_normals
+    from ..reporting.graph_drawing import patient_graphs
+
+    if normals is None or not result["quantification"].get("z"):
+        return None
+    try:
+        return patient_graphs(result, read_normals(normals), words=words)
+    except DaTscanError:  # they have been moved since; the numbers beside them stay
+        return None

@@ -13,14 +13,14 @@ from ..mni.atlas import GRID_AFFINE
 from ..reporting.panels import relevance_limit
 from .background import Outcome, Task
 from .batch_table import results_node, show_table, write_batch_table
-from .case import RELEVANCE, SCAN, TABLE, TRANSFORM, Case, automatic_matrix, is_derived, registration_of
+from .case import GRADES, RELEVANCE, SCAN, TABLE, TRANSFORM, Case, automatic_matrix, is_derived, registration_of
 from .comparison import take_back
 from .display import color_scan
 from .inputs import chosen_inputs, scan_inputs, transform_input
 from .prior_scan import put_comparison
 from .session import registration_to_keep
 from .state import STAGES, inputs_of_stage, merged_records, merged_result
-from .tables import write_sbr_table
+from .tables import write_grades_table, write_sbr_table
 from .volumes import scan_of
 from .work import BatchRequest, ComparisonRequest, ScanRequest
 
@@ -133,12 +133,21 @@ def _put_nodes(case, analysis, last_stage, merged):
         if scan:
             color_scan(scan)
         write_sbr_table(case.put_new(TABLE, "vtkMRMLTableNode", "SBR"), merged)
+        _put_grades(case, merged)
     if last_stage == "classification":
         relevance = analysis.relevance
         if relevance is not None:
             relevance = relevance / relevance_limit(relevance)
         case.put_volume(RELEVANCE, relevance, GRID_AFFINE, "relevance")
     case.group()
+
+
+def _put_grades(case, merged):
+    """The table of a model that grades regions; without grades there is none."""
+    if (merged["quantification"] or {}).get("grades"):
+        write_grades_table(case.put_new(GRADES, "vtkMRMLTableNode", "grades"), merged)
+    elif node := case.get(GRADES):
+        slicer.mrmlScene.RemoveNode(node)
 
 
 def run_batch(inputs, output, options: dict, get_session, wait: bool, progress=None, finished=None):

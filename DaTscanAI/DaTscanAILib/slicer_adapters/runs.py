@@ -114,6 +114,7 @@ class Runs:
                 device=parameters.device.value,
                 resume=parameters.batchResume,
                 report=parameters.batchReport,
+                reportLanguage=self.widget.session.report_language(),
                 dicomResults=parameters.batchDicom and holds_dicom(parameters.batchInput),
                 waitForCompletion=False,
                 progress=self._onCase,

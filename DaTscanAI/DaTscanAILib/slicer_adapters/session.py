@@ -3,7 +3,7 @@
 import slicer
 
 from ..base.errors import DaTscanError
-from .application_settings import DEFAULT_MODEL, NORMALS, setting
+from .application_settings import DEFAULT_MODEL, NORMALS, REPORT_LANGUAGE, setting
 from .case import TRANSFORM, Case, is_by_hand, is_derived
 from .comparison import compare
 from .display import hide_other_cases, is_scan_current, show_in_four_views, show_nothing
@@ -44,6 +44,10 @@ class Session:
     def second_reader(self) -> str | None:
         """Folder of the second reader's model; None for none."""
         return self.parameters.secondReader or None
+
+    def report_language(self) -> str | None:
+        """Name of the report's language; None for English."""
+        return self.parameters.reportLanguage or setting(REPORT_LANGUAGE) or None
 
     def choices(self) -> dict:
         """All that is chosen for an analysis, as arguments of a request."""

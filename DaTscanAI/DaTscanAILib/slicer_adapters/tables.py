@@ -3,6 +3,7 @@
 import vtk
 from slicer.i18n import tr as _
 
+from ..reporting.numbers import close_grades
 from ..reporting.wording import number, value_of
 from .scores import normal_limits, z_score
 
@@ -23,6 +24,39 @@ def write_sbr_table(node, result: dict) -> None:
     if not has_normals:
         headings = [headings[index] for index in (0, 1, 3, 5)]
     write_table(node, headings, rows)
+
+
+def write_grades_table(node, result: dict) -> None:
+    """Fill a table node with the networks' grades of loss by region and side; a close neighbour stands beside."""
+    grades = value_of(result, "quantification", "grades") or {}
+    names = {
+        "caudate": _("Caudate"),
+        "putamen_anterior": _("Putamen, front"),
+        "putamen_posterior": _("Putamen, back"),
+    }
+    rows = [
+        [name, *(grade_in_words(grades.get(f"{part}_{side}")) for side in _SIDES)]
+        for part, name in names.items()
+        if any(f"{part}_{side}" in grades for side in _SIDES)
+    ]
+    write_table(node, [_("Loss (%)"), _("Right"), _("Left")], rows)
+
+
+def grade_in_words(entry: dict | None) -> str:
+    """ "moderate 72", or "moderate 48/strong 41" (%) where the neighbouring grade is close; a dash without any."""
+    words = {
+        "normal": _("normal"),
+        "borderline": _("borderline"),
+        "moderate": _("moderate"),
+        "strong": _("strong"),
+        "almost missing": _("almost missing"),
+    }
+    shown = [f"{words.get(name, name)}{_in_percent(share)}" for name, share in close_grades(entry)]
+    return "/".join(shown) or _DASH
+
+
+def _in_percent(share):
+    return "" if share is None else f" {100 * share:.0f}"
 
 
 def _row(quantification, region, has_normals):

@@ -2,9 +2,10 @@
 
 from slicer.i18n import tr as _
 
-from ..reporting.numbers import normals_note
+from ..reporting.numbers import normals_note, worst_region
 from ..reporting.wording import answer_of, number, percent, value_of
 from .state import ScanState
+from .tables import grade_in_words
 
 _BETWEEN = 0.5  # probability that parts the answers
 
@@ -31,7 +32,7 @@ def answer_sentences(result: dict) -> list[str]:
     lines = [_("Probability of reduced uptake: {percent}").format(percent=percent(probability))]
     if label == "uncertain":
         lines += [_("Judge this scan without an answer:"), *_sentences(result, "doubt")]
-    lines += [_argument(result), *_what_if(result), *_sentences(result, "atypical")]
+    lines += [_worst_grade(result), _argument(result), *_what_if(result), *_sentences(result, "atypical")]
     return [line for line in lines if line]
 
 
@@ -76,7 +77,6 @@ def details(result: dict) -> list[str]:
         ),
         answer.votes,
         relevance is not None and _relevance_figures(result, relevance),
-        *_grade_lines(result),
         *_model_lines(result),
         *_table_lines(result),
     ]
@@ -149,22 +149,15 @@ def _relevance_figures(result, relevance):
     )
 
 
-def _grade_lines(result):
-    """The loss of each region as the networks grade it."""
-    grades = value_of(result, "quantification", "grades") or {}
-    words = {
-        "normal": _("normal"),
-        "borderline": _("borderline"),
-        "moderate": _("moderate"),
-        "strong": _("strong"),
-        "almost missing": _("almost missing"),
-    }
-    named = [(key.rsplit("_", 1), entry.get("grade")) for key, entry in grades.items() if isinstance(entry, dict)]
-    return [
-        _("Loss of {region}: {grade}").format(region=region_name(*key), grade=words.get(grade, grade))
-        for key, grade in named
-        if len(key) == 2 and grade
-    ]
+def _worst_grade(result):
+    """The region with the greatest loss by the networks' grades; nothing where none is lost."""
+    worst = worst_region(result)
+    if worst is None:
+        return ""
+    part, side, entry = worst
+    return _("Greatest loss: {region}, {grade} %.").format(
+        region=region_name(part, side), grade=grade_in_words(entry)
+    )
 
 
 def _model_lines(result):

@@ -185,7 +185,7 @@ class BatchRequest:
         normals = None if options.normals is None else read_normals(options.normals)
         analyzer = _analyzer(options.model, options.device, options.second_reader)
         analysis = analyzer.analyze(scan, name, normals=normals)
-        write_case(self.options.output / name, analysis, self.options.report)
+        write_case(self.options.output / name, analysis, options.report, language=options.report_language)
         return table_row(name, analysis.result, None)
 
 

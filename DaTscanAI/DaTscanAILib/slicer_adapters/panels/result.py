@@ -3,7 +3,7 @@
 import qt
 from slicer.i18n import tr as _
 
-from ..case import TABLE
+from ..case import GRADES, TABLE
 from ..reports import report_problem
 from ..words import answer_heading, answer_sentences, details, outdated_sentence, registration_sentence
 from .panel import Panel
@@ -17,7 +17,26 @@ class ResultPanel(Panel):
 
     def connect(self):
         self.ui.reportButton.connect("clicked()", self.onReport)
-        self._state = None
+        self.ui.reportLanguageSelector.connect("currentIndexChanged(int)", self.onLanguageChosen)
+        self._state, self._languages = None, ()
+        self.fillLanguages()
+
+    def fillLanguages(self):
+        """List the languages that there are, the default first."""
+        from ...reporting.language import DEFAULT, Language, language_names
+
+        self._languages = (DEFAULT, *(name for name in language_names() if name != DEFAULT))
+        selector = self.ui.reportLanguageSelector
+        selector.blockSignals(True)
+        selector.clear()
+        for name in self._languages:
+            selector.addItem(Language(name).title)
+        selector.blockSignals(False)
+
+    def onLanguageChosen(self, index):
+        """Keep the language with the scene."""
+        if self.parameters is not None and 0 <= index < len(self._languages):
+            self.parameters.reportLanguage = self._languages[index]
 
     def onReport(self):
         """Ask for a file and write the report."""
@@ -38,6 +57,8 @@ class ResultPanel(Panel):
         self.ui.answerDetailLabel.visible = bool(self.ui.answerDetailLabel.text)
         self._showOutdated(state)
         self._showTable(result, state)
+        self._showGrades(result, state)
+        self._showLanguage()
         self._showWarnings(result, state)
         self.ui.detailsLabel.text = "\n".join(details(result)) if result else ""
         self.ui.detailsLabel.enabled = not state.is_outdated
@@ -75,6 +96,27 @@ class ResultPanel(Panel):
         header = self.ui.sbrTableView.horizontalHeader()
         header.setMinimumSectionSize(_NARROWEST_COLUMN)
         header.setSectionResizeMode(qt.QHeaderView.Stretch)
+
+    def _showGrades(self, result, state):
+        """The table of grades, where the model gives them."""
+        table = self.case.get(GRADES) if self.case else None
+        graded = table is not None and bool(result) and bool((result.get("quantification") or {}).get("grades"))
+        self.ui.gradesTableView.visible = graded
+        if not graded:
+            return
+        self.ui.gradesTableView.enabled = not state["classification"].is_outdated
+        self.ui.gradesTableView.setMRMLTableNode(table)
+        header = self.ui.gradesTableView.horizontalHeader()
+        header.setSectionResizeMode(qt.QHeaderView.Stretch)
+        header.setSectionResizeMode(0, qt.QHeaderView.ResizeToContents)
+
+    def _showLanguage(self):
+        """The parameter node's language, or that of the application settings."""
+        name = (self.widget.session.report_language() if self.parameters else None) or self._languages[0]
+        selector = self.ui.reportLanguageSelector
+        selector.blockSignals(True)
+        selector.currentIndex = self._languages.index(name) if name in self._languages else 0
+        selector.blockSignals(False)
 
     def _showWarnings(self, result, state):
         """None at all take no line; those that the answer's error repeats are left out."""
