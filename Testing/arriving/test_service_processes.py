@@ -99,7 +99,7 @@ def test_killed_again_and_again_each_scan_is_done_and_none_twice(tmp_path, inbox
     run_once(tmp_path)
     assert begun(tmp_path) == before
     left = {path.name for path in (tmp_path / "out").iterdir()}
-    assert left == {*names, "results.csv", "status.json", "service.log", LEDGER_FILE}
+    assert left == {*names, "results.csv", "index.html", "status.json", "service.log", LEDGER_FILE}
 
 
 def test_a_worker_that_is_killed_costs_no_other_scan(tmp_path, inbox, monkeypatch):

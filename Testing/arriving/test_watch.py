@@ -231,7 +231,8 @@ def test_on_a_full_disk_a_scan_waits_and_is_done_when_there_is_room(place, monke
     assert not (place.output / "results.csv").exists() or labels(place) == {}
     place.step(4000)
     assert labels(place) == {"scan": "reduced"}
-    assert {path.name for path in place.output.glob("*")} == {"scan", "results.csv", "status.json", LEDGER_FILE}
+    left = {path.name for path in place.output.glob("*")}
+    assert left == {"scan", "results.csv", "index.html", "status.json", LEDGER_FILE}
 
 
 def no_space():

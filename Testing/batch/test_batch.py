@@ -20,11 +20,11 @@ from DaTscanAILib.batch.workers import bound_memory
 from DaTscanAILib.cli.main import main
 from DaTscanAILib.reading.inputs import Case, collect_cases
 from DaTscanAILib.reporting import result_files as results
-from DaTscanAILib.reporting.result_files import CASE_FILES, COLUMNS, DICOM_FILES, check_replaceable
+from DaTscanAILib.reporting.result_files import CASE_FILES, COLUMNS, DICOM_FILES, PAGE_PICTURES, check_replaceable
 from DaTscanAILib.reporting.sole_use import sole_use
 
 NAMES = ("a", "b", "c")
-WITHOUT_NORMALS = set(CASE_FILES) - {"normals.png", *DICOM_FILES}
+WITHOUT_NORMALS = set(CASE_FILES) - {"normals.png", *DICOM_FILES, *PAGE_PICTURES}
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that share the test's state")
 
 
@@ -235,8 +235,9 @@ def test_the_order_of_the_scans_does_not_matter(scans, undisturbed, tmp_path):
     cases = collect_cases([scans])
     analyze_batch(cases[::-1], Options(output=tmp_path / "out"))
     backwards = contents(tmp_path / "out")
-    assert {path: text for path, text in backwards.items() if path != "results.csv"} == {
-        path: text for path, text in undisturbed.items() if path != "results.csv"
+    in_order = {"results.csv", "index.html"}
+    assert {path: text for path, text in backwards.items() if path not in in_order} == {
+        path: text for path, text in undisturbed.items() if path not in in_order
     }
     rows = [(tmp_path / folder / "results.csv").read_text().splitlines() for folder in ("out", "undisturbed")]
     assert rows[0][1:][::-1] == rows[1][1:]
@@ -363,6 +364,27 @@ def test_another_results_csv_is_not_overwritten(scans, tmp_path):
     with pytest.raises(DaTscanError, match=r"scans holds a results\.csv that is no table of results"):
         analyze_batch(collect_cases([manifest]), Options(output=scans))
     assert manifest.read_text() == "scan,label\na.nii,normal\n"
+
+
+def test_another_web_page_is_not_overwritten(scans, tmp_path):
+    (tmp_path / "out").mkdir()
+    page = tmp_path / "out" / "index.html"
+    page.write_text("<!DOCTYPE html><title>My ward</title>")
+    with pytest.raises(DaTscanError, match=r"out holds an index\.html that is no page of results"):
+        analyze(scans, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["index.html"]
+    page.unlink()
+    analyze(scans, tmp_path / "out")
+    assert page.read_bytes().startswith(b"<!DOCTYPE html>")
+    analyze(scans, tmp_path / "out", resume=True)
+
+
+@pytest.mark.fault_injection
+def test_a_page_that_cannot_be_written_is_said_and_costs_nothing_else(scans, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(batch.Page, "write", lambda *_: no_space())
+    assert main(["analyze", str(scans), "--output", str(tmp_path / "out")]) == 1
+    assert "error: index.html cannot be written (No space left on device)" in capsys.readouterr().err
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*NAMES, "results.csv"}
 
 
 def test_a_run_that_cannot_begin_leaves_the_former_table(scans, tmp_path, monkeypatch):

@@ -98,6 +98,7 @@ def test_the_whole_chain_gives_the_same_files_with_one_worker_and_two(tmp_path):
             check=True,
         )
     assert set(contents(tmp_path / "out1")) == {
+        "index.html",
         "results.csv",
         *(
             f"{case}/{file}"

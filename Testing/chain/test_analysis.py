@@ -67,13 +67,16 @@ def read_grid(path):
 
 
 def test_every_file_of_the_contract_is_written(analyzed):
-    assert {path.name for path in analyzed.iterdir()} == {"results.csv", "reduced"}
+    assert {path.name for path in analyzed.iterdir()} == {"results.csv", "index.html", "reduced"}
     assert {path.name for path in (analyzed / "reduced").iterdir()} == {
         "result.json",
         "normalized.nii.gz",
         "relevance.nii.gz",
         "overview.png",
         "report.pdf",
+        "slices.png",
+        "map.png",
+        "thumbnail.png",
     }
     assert (analyzed / "reduced" / "overview.png").read_bytes().startswith(b"\x89PNG")
     assert (analyzed / "reduced" / "report.pdf").read_bytes().startswith(b"%PDF-1.")

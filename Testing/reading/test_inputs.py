@@ -190,6 +190,7 @@ def test_names_differ_even_where_letter_case_does_not_count(tmp_path):
         ("CON", "CON_"),
         ("nul.txt", "nul.txt_"),
         ("results.csv", "results.csv_"),
+        ("index.html", "index.html_"),
         ("Müller 3", "Müller_3"),
         ("line\nbreak", "line_break"),
         ("...", "case"),

@@ -16,7 +16,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "DaTscanAI"
-DATA_FOLDERS = ("Languages", "Models", "Normals", "Samples", "Templates")
+DATA_FOLDERS = ("Languages", "Models", "Normals", "Page", "Samples", "Templates")
 
 
 def cmake_list(text, name):

@@ -19,6 +19,7 @@ import numpy as np
 from DaTscanAILib.analysis import Analysis
 from DaTscanAILib.batch import run as batch
 from DaTscanAILib.reading.scan import write_volume
+from DaTscanAILib.reporting import page
 from DaTscanAILib.reporting import result_files as results
 
 TESTING = Path(__file__).resolve().parent  # of what its processes import
@@ -79,6 +80,7 @@ def install(patch=setattr):
     patch(batch, "check_model", lambda options: None)
     patch(batch, "_model_facts", lambda name: ["stub", name])
     patch(results, "_write_pictures", write_pictures)
+    patch(page, "shared_pictures", dict)  # they take longer than a small batch
 
 
 def write_pictures(folder, analysis, report):

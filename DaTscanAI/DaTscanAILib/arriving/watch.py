@@ -18,6 +18,7 @@ from ..reading.dicom_header import is_dicom
 from ..reading.folders import files_below
 from ..reading.inputs import Case
 from ..reading.series_name import short_hash
+from ..reporting.page import Page
 from ..reporting.result_files import table_row, write_table
 from .ledger import OTHER_OBJECTS, Ledger, Listed
 from .units import cases_of, unit_of
@@ -81,6 +82,7 @@ class Watcher:
         output = settings.options.output.resolve()
         self._output = output if output.is_relative_to(settings.folder.resolve()) else None
         self._table_is_old, self._table_written = False, 0.0
+        self._page, self._page_is_old = Page(settings.options.output), True
         self.state = "waiting"
         self.tell = lambda: None
 
@@ -118,7 +120,9 @@ class Watcher:
         """Bring `results.csv` up to date, now and then or at once. A disk that is full now may not be later."""
         if self._table_is_old and (at_once or time.monotonic() - self._table_written > _TABLE_EVERY_S):
             self._table_is_old = not write_results(self._ledger, self._settings.options.output, self._log)
-            self._table_written = time.monotonic()
+            self._table_written, self._page_is_old = time.monotonic(), True
+        if self._page_is_old and at_once:  # while nothing waits: a page is more work than the table
+            self._page_is_old = not _write_page(self._page, self._ledger, self._log)
 
     def _listing(self):
         for path in files_below(self._settings.folder):
@@ -228,6 +232,17 @@ def write_results(ledger: Ledger, output: Path, log) -> bool:
         write_table(output, list(ledger.all_rows()))
     except OSError:
         log.warning("results.csv cannot be written")
+        return False
+    return True
+
+
+def _write_page(page, ledger, log):
+    rows = list(ledger.all_rows())
+    try:
+        if rows:
+            page.write(rows)
+    except OSError:
+        log.warning("index.html cannot be written")
         return False
     return True
 

@@ -27,6 +27,7 @@ from ..reading.scan_checks import display_name
 from ..reporting.dicom_results.write import check_available
 from ..reporting.language import DEFAULT as DEFAULT_LANGUAGE
 from ..reporting.language import find_language
+from ..reporting.page import Page
 from ..reporting.result_files import (
     check_replaceable,
     finished_result,
@@ -100,13 +101,13 @@ class Outcome:
 
 
 class TableNotWrittenError(DaTscanError):
-    """Every case was worked on, but `results.csv` could not be written."""
+    """Every case was worked on, but `results.csv` or `index.html` could not be written."""
 
 
 def analyze_batch(
     cases: list[Case], options: Options, progress: Callable[[Outcome, int, int], None] | None = None
 ) -> list[Outcome]:
-    """Analyze every case and write `results.csv`.
+    """Analyze every case, and write `results.csv` and the page `index.html`.
 
     Args:
         cases: from `collect_cases`.
@@ -131,6 +132,7 @@ def analyze_batch(
         finally:
             if done:  # a run that could not begin leaves the former table
                 table.write(done)
+                table.write_page(done)
     return [done[case.name] for case in cases]
 
 
@@ -157,7 +159,7 @@ def _normals(options):
 
 
 class _Table:
-    """`results.csv` of the cases done so far, in their order."""
+    """`results.csv` of the cases done so far, in their order, and at the end their page."""
 
     def __init__(self, folder, cases):
         self._folder, self._cases, self._written = folder, cases, -_TABLE_EVERY_S  # the first case is written at once
@@ -172,12 +174,23 @@ class _Table:
 
     def write(self, done):
         try:
-            write_table(self._folder, [done[case.name].row for case in self._cases if case.name in done])
+            write_table(self._folder, self._rows(done))
         except OSError as error:
             raise TableNotWrittenError(
                 f"results.csv cannot be written ({error.strerror}): free space and run again with --resume."
             ) from error
         self._written = time.monotonic()
+
+    def write_page(self, done):
+        try:
+            Page(self._folder).write(self._rows(done))
+        except OSError as error:
+            raise TableNotWrittenError(
+                f"index.html cannot be written ({error.strerror}): free space and run again with --resume."
+            ) from error
+
+    def _rows(self, done):
+        return [done[case.name].row for case in self._cases if case.name in done]
 
 
 def _outcomes(cases, options) -> Iterator[Outcome]:

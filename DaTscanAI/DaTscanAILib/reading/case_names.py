@@ -14,7 +14,7 @@ from .series_name import short_hash
 _MAX_NAME = 100
 _MAX_FOLDERS = 6
 # Names that Windows keeps for devices, and files that the results folder keeps for itself.
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?|results\.csv", re.IGNORECASE)
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?|results\.csv|index\.html", re.IGNORECASE)
 # Where a long name may be cut: not between digits, which may be a date's.
 _BOUNDARY = re.compile(r"(?<!\d)[_. ]|[_. ](?!\d)")
 _LAST_BOUNDARY = 60

@@ -8,11 +8,12 @@ from ..mni.atlas import CAUDATE_CODE, GRID_AFFINE, PUTAMEN_CODE, REFERENCE_CODE
 
 STRIATUM_COLOR, REFERENCE_COLOR = (255, 255, 255), (96, 224, 160)
 OUTLINE_LEGEND = "outlines: caudate and putamen (white), reference region (green)"
-_OPACITY = 0.7  # of a line: the scan stays visible under it
+LINE_OPACITY = 0.7  # of a line: the scan stays visible under it
 _COLORS = {
     REFERENCE_CODE: REFERENCE_COLOR,
     **dict.fromkeys((*CAUDATE_CODE.values(), *PUTAMEN_CODE.values()), STRIATUM_COLOR),
 }
+OUTLINED_CODES = tuple(_COLORS)
 
 
 def draw_outlines(pixels: np.ndarray, regions: np.ndarray, cut, scale: float) -> np.ndarray:
@@ -27,7 +28,7 @@ def draw_outlines(pixels: np.ndarray, regions: np.ndarray, cut, scale: float) ->
     drawn = pixels.astype(np.float32)
     for code, color in _COLORS.items():
         line = outline(regions, code, cut, scale)
-        drawn[line] += _OPACITY * (np.array(color, np.float32) - drawn[line])
+        drawn[line] += LINE_OPACITY * (np.array(color, np.float32) - drawn[line])
     return np.rint(drawn).astype(np.uint8)
 
 

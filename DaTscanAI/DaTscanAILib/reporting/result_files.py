@@ -21,9 +21,12 @@ from ..reading.scan_checks import display_name
 from .language import find_language
 
 RESULTS_TABLE = "results.csv"
+PAGE_FILE = "index.html"
+_PAGE_MARK = b'<meta name="generator" content="DaTscanAI'  # by which ours is known
 RESULT_FILE = "result.json"
 # Written where they were asked for, of DICOM scans alone.
 DICOM_FILES = ("dicom_sr.dcm", "dicom_overview.dcm", "dicom_map.dcm", "dicom_normals.dcm", "dicom_report.dcm")
+SLICES_FILE, MAP_FILE, THUMBNAIL_FILE = PAGE_PICTURES = ("slices.png", "map.png", "thumbnail.png")
 CASE_FILES = (
     RESULT_FILE,
     "normalized.nii.gz",
@@ -32,6 +35,7 @@ CASE_FILES = (
     "normals.png",
     "report.pdf",
     *DICOM_FILES,
+    *PAGE_PICTURES,
 )
 
 _NUMBERS = {
@@ -154,6 +158,7 @@ def _write_pictures(folder, analysis, language):
         return
     from .graph_drawing import patient_graphs
     from .overview import compose_overview, encode_png
+    from .page_pictures import case_pictures
     from .panels import paint_panels
     from .report import report_bytes
 
@@ -161,6 +166,8 @@ def _write_pictures(folder, analysis, language):
     difference = difference_from_normal(analysis.normalized, mirrored)
     panels = paint_panels(analysis.normalized, analysis.relevance, *load_mri(), load_atlas().regions, difference)
     atomic_write_bytes(folder / "overview.png", encode_png(compose_overview(panels, analysis.result)))
+    for name, picture in case_pictures(analysis.normalized, analysis.relevance).items():
+        atomic_write_bytes(folder / name, picture)
     graphs = patient_graphs(analysis.result, analysis.normals)
     if graphs:
         atomic_write_bytes(folder / "normals.png", encode_png(graphs))
@@ -270,19 +277,28 @@ def prepare_results(folder: Path) -> Path:
     """`prepare_output` for a batch, whose table must not replace another one, the user's manifest for example.
 
     Raises:
-        DaTscanError: the folder cannot be used, or its `results.csv` is none of ours.
+        DaTscanError: the folder cannot be used, or its `results.csv` or `index.html` is none of ours.
     """
     folder = prepare_output(folder)
-    try:
-        with (folder / RESULTS_TABLE).open("rb") as table:
-            ours = table.read(1000).startswith(b"case,label,")
-    except FileNotFoundError:
-        ours = True
-    except OSError:
-        ours = False
-    if not ours:
+    if not _is_ours(folder / PAGE_FILE, lambda start: _PAGE_MARK in start):
+        raise DaTscanError(
+            f"{display_name(folder)} holds an index.html that is no page of results and would be lost: choose "
+            "another folder with --output."
+        )
+    if not _is_ours(folder / RESULTS_TABLE, lambda start: start.startswith(b"case,label,")):
         raise DaTscanError(
             f"{display_name(folder)} holds a results.csv that is no table of results and would be lost: choose "
             "another folder with --output."
         )
     return folder
+
+
+def _is_ours(path, is_known):
+    """Whether a file may be replaced: there is none, or it begins as ours does."""
+    try:
+        with path.open("rb") as file:
+            return is_known(file.read(1000))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
