@@ -33,7 +33,7 @@ def sentences():
                         yield name, inner.lineno, inner.value
 
 
-ERRORS = ("DaTscanError", "TableNotWrittenError")
+ERRORS = ("DaTscanError", "NotWrittenError")
 
 
 def patterns(name, message):

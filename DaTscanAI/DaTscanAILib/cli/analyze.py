@@ -15,7 +15,8 @@ def add(commands) -> None:
         nargs="+",
         type=Path,
         metavar="INPUT",
-        help="a NIfTI, NRRD, MHA or DICOM file, a folder with one DICOM scan, a folder of scans, or a CSV manifest",
+        help="a NIfTI, NRRD, MHA or DICOM file, a folder with one DICOM scan, a folder of scans, a CSV manifest, or "
+        "a BIDS dataset",
     )
     add_batch_options(command)
     add_result_options(command)
@@ -26,6 +27,9 @@ def add(commands) -> None:
         help="JSON with indication, tracer, dose_mbq, injection_to_scan_min, drugs, prior_scan for the report: of "
         "the one scan, or by the cases' names; a manifest may have them as columns",
     )
+    command.add_argument(
+        "--bids", action="store_true", help="also write DIR/bids, a BIDS dataset of derivatives (of a BIDS dataset)"
+    )
 
 
 def run(options) -> int:
@@ -34,14 +38,19 @@ def run(options) -> int:
     from ..batch.run import TableNotWrittenError, analyze_batch
     from ..reading.clinical import with_clinical, with_prior_scans
     from ..reading.inputs import survey
+    from ..reporting.bids_derivative import BidsNotWrittenError, check_bids, write_bids_derivative
 
+    dataset = check_bids(options.input, options.output) if options.bids else None
     batch, found = batch_options(options, **result_options(options)), survey(options.input)
     cases = with_prior_scans(found.cases)
     cases = with_clinical(cases, options.clinical) if options.clinical else cases
     try:
         with Progress(len(cases)) as progress:
             outcomes = analyze_batch(cases, batch, progress)
-    except TableNotWrittenError as error:
+        if dataset:
+            rows = [outcome.row for outcome in outcomes]
+            write_bids_derivative(batch.output, dataset, cases, rows)
+    except (TableNotWrittenError, BidsNotWrittenError) as error:
         print(f"error: {error}", file=sys.stderr)
         return SOME_FAILED
     failed = {outcome.case for outcome in outcomes if outcome.failed}

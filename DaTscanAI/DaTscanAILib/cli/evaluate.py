@@ -10,7 +10,9 @@ def add(commands) -> None:
     """The command's options."""
     command = commands.add_parser("evaluate", help="analyze labelled scans and say how well the answers fit")
     command.set_defaults(run=run)
-    command.add_argument("manifest", type=Path, metavar="MANIFEST", help="CSV with the columns scan and label")
+    command.add_argument(
+        "manifest", type=Path, metavar="MANIFEST", help="CSV with the columns scan and label, or a BIDS dataset"
+    )
     add_batch_options(command)
     command.add_argument(
         "--by",

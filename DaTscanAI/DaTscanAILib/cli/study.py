@@ -15,7 +15,13 @@ def add(commands) -> None:
         metavar="NAME",
         help="kim2018, quan2019, wenzel2019, nazari2021-lrp or nazari2021-extrastriatal",
     )
-    command.add_argument("--manifest", type=Path, required=True, metavar="M", help="CSV with scan, label, age, sex")
+    command.add_argument(
+        "--manifest",
+        type=Path,
+        required=True,
+        metavar="M",
+        help="CSV with scan, label, age, sex; or a BIDS dataset with these columns in participants.tsv",
+    )
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="the same call again resumes")
     command.add_argument("--quick", action="store_true", help="the shortened form; the summary states its sizes")
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..base.errors import DaTscanError
+from .bids import PARTICIPANTS_FILE, is_bids, read_bids
 from .case_names import Place, safe_name, unique_names
 from .dicom_series import find_scans
 from .folders import files_below, links_out_of
@@ -67,6 +68,8 @@ class Survey:
         other_series: files of DICOM series that are no reconstruction, beside one of their study.
         others: files that are no scans.
         doubtful: names of cases of files that are neither volumes by name nor DICOM, but may be scans.
+        other_tracers: images of other tracers in BIDS datasets.
+        notes: sentences on what else was left out.
     """
 
     cases: list[Case] = field(default_factory=list)
@@ -75,6 +78,8 @@ class Survey:
     other_series: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
     doubtful: list[str] = field(default_factory=list)
+    other_tracers: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def passed_over(self, failed: Collection[str] = ()) -> str:
         """How many files were passed over, by kind, and which may be scans; "" if there are none of either.
@@ -86,11 +91,13 @@ class Survey:
             ("of DICOM series that are no reconstruction", self.other_series),
             ("of screenshots and the like among slices", self.additions),
             ("of images that another file holds too", self.copies),
+            ("of other tracers", self.other_tracers),
             ("of other content", self.others),
         )
         total = sum(len(files) for _, files in kinds)
         counts = ", ".join(f"{len(files)} {kind}" for kind, files in kinds if files)
         sentences = [f"Passed over: {total} file{'s' if total > 1 else ''}, {counts}."] if total else []
+        sentences += self.notes
         unread = [name for name in self.doubtful if name in failed]
         if unread:
             shown = ", ".join(unread[:_MOST_NAMES]) + (", ..." if len(unread) > _MOST_NAMES else "")
@@ -99,14 +106,14 @@ class Survey:
 
 
 def collect_cases(inputs: Iterable[Path | str]) -> list[Case]:
-    """The cases of files, folders and CSV manifests, in their order, each file once.
+    """The cases of files, folders, CSV manifests and BIDS datasets, in their order, each file once.
 
     A folder gives every scan below it, and every file that may be one: reading says what is wrong with it. Files
     that are no scans are passed over, manifests in folders too, and so are DICOM series (CT, projections, ...) beside
     a reconstruction of their study. Only headers are read.
 
     Raises:
-        DaTscanError: an input does not exist, a folder holds no scan, a manifest as a whole is unusable.
+        DaTscanError: an input does not exist, a folder holds no scan, a manifest or dataset as a whole is unusable.
     """
     return survey(inputs).cases
 
@@ -124,6 +131,8 @@ def survey(inputs: Iterable[Path | str]) -> Survey:
     for path in map(Path, paths):
         if _is_manifest(path):  # a scan may stand in two of its rows
             new = list(_cases_of_manifest(path))
+        elif is_bids(path):
+            new = list(_cases_of_bids(path, found))
         else:
             new = [(case, place) for case, place in _cases_at(path, found) if _key(case) not in seen]
         seen.update(_key(case) for case, _ in new if case.path)
@@ -160,6 +169,25 @@ def _cases_of_manifest(path):
         source = display_name(row.scan) if row.scan else ""
         case = Case("", row.scan, None, row.label, row.age, row.sex, row.site, row.other, row.error, source=source)
         yield case, Place(parts, identity=identity, given=bool(row.case) and row.error is None)
+
+
+def _cases_of_bids(folder, found):
+    """`(case, place)` of a dataset's scans."""
+    dataset = read_bids(folder)
+    found.other_tracers += dataset.other_tracers
+    found.notes += _bids_notes(dataset, display_name(folder))
+    for scan in dataset.scans:
+        source = display_name(scan.path) if scan.path else ""
+        known = (scan.label, scan.age, scan.sex, scan.site, scan.other, scan.error)
+        yield Case("", scan.path, None, *known, source=source), Place((scan.name,), identity=scan.name, given=True)
+
+
+def _bids_notes(dataset, name):
+    if dataset.without:
+        shown = ", ".join(dataset.without[:_MOST_NAMES]) + (", ..." if len(dataset.without) > _MOST_NAMES else "")
+        yield f"Participants of {name} without an FP-CIT scan: {len(dataset.without)}, {shown}."
+    if not dataset.has_participants:
+        yield f"{name} has no {PARTICIPANTS_FILE}: ages, sexes and labels are not known."
 
 
 def _cases_at(path, found):

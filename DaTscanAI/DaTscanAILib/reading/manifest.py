@@ -51,8 +51,8 @@ def read_manifest(path: Path) -> list[ManifestRow]:
             column twice, no rows.
     """
     name = display_name(path)
-    text, stated = _without_separator_line(_text(path, name))
-    table = _table(text, stated or _delimiter(text), name)
+    text, stated = _without_separator_line(table_text(path, name))
+    table = table_rows(text, stated or _delimiter(text), name)
     start = next((index for index, cells in enumerate(table) if any(cells)), 0)
     columns = [cell.strip().casefold() for cell in table[start]] if table else []
     if "scan" not in columns:
@@ -73,7 +73,12 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     return _without_repeated_cases(rows, name)
 
 
-def _text(path, name):
+def table_text(path, name):
+    """The text of a CSV or TSV file.
+
+    Raises:
+        DaTscanError: it cannot be opened, or is not UTF-8.
+    """
     check_file_size(path, name)
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -98,7 +103,7 @@ def _delimiter(text):
     return next((sign for sign in cells if "scan" in cells[sign]), ",")
 
 
-def _table(text, delimiter, name):
+def table_rows(text, delimiter, name):
     """All rows, blank ones too. Strict: a quote left open would swallow the rows after it without a word."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     table = []
@@ -123,9 +128,9 @@ def _row(folder, name, number, columns, cells):
             number=number,
             scan=_scan_path(folder, values.get("scan", ""), where),
             case=case,
-            label=_label(values.get("label", ""), where),
-            age=_age(values.get("age", ""), where),
-            sex=_sex(values.get("sex", ""), where),
+            label=checked_label(values.get("label", ""), where),
+            age=checked_age(values.get("age", ""), where),
+            sex=checked_sex(values.get("sex", ""), where),
             site=site,
             other={column: value for column, value in values.items() if column and column not in _COLUMNS},
         )
@@ -145,14 +150,20 @@ def _scan_path(folder, text, where):
     return path
 
 
-def _label(text, where):
+def checked_label(text, where):
+    """A cell's label, None if it is empty.
+
+    Raises:
+        DaTscanError: it is none that is known; the sentence begins with `where`.
+    """
     label = text.casefold() or None
     if label not in (*LABELS, None):
         raise DaTscanError(f"{where} has the unknown label {_shown(text)}: use normal or reduced, or leave it empty.")
     return label
 
 
-def _age(text, where):
+def checked_age(text, where):
+    """A cell's age in years, None if it is empty; errors as of `checked_label`."""
     try:
         age = float(text.replace(",", ".")) if text else None
     except ValueError:
@@ -162,7 +173,8 @@ def _age(text, where):
     return age
 
 
-def _sex(text, where):
+def checked_sex(text, where):
+    """A cell's sex, F or M, None if it is empty; errors as of `checked_label`."""
     if text.casefold() not in _SEXES:
         raise DaTscanError(f"{where} has the sex {_shown(text)}: give F or M, or leave it empty.")
     return _SEXES[text.casefold()]
