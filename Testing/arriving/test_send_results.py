@@ -22,11 +22,8 @@ pynetdicom = pytest.importorskip("pynetdicom")
 highdicom = pytest.importorskip("highdicom")
 pytest.importorskip("torch")
 
-CLASSES = {
-    "1.2.840.10008.5.1.4.1.1.88.33": "dicom_sr.dcm",
-    "1.2.840.10008.5.1.4.1.1.7": "dicom_overview.dcm",
-    "1.2.840.10008.5.1.4.1.1.104.1": "dicom_report.dcm",
-}
+# Comprehensive SR, secondary captures, encapsulated PDF.
+CLASSES = ("1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.104.1")
 
 
 @contextlib.contextmanager
@@ -70,6 +67,7 @@ def test_all_kinds_arrive_once_and_whole(sent):
     folder, got, sends = sent
     names = {one.SOPInstanceUID: path.name for path in folder.glob("*.dcm") for one in [pydicom.dcmread(path)]}
     assert sorted(names[one.SOPInstanceUID] for one in got) == sorted(names.values())
+    assert len(got) == 4
     assert len(sends) == 1
     assert {one.SOPClassUID for one in got} == set(CLASSES)
     for one in got:

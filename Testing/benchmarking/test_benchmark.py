@@ -98,8 +98,9 @@ def test_a_goal_is_reached_missed_or_open(limits, ours, peer, reached):
 
 def test_a_stage_has_all_its_rows_and_no_others():
     rows = rows_of("chain", {"chain_time": Measured(0.5)})
-    assert [row.goal.key for row in rows] == ["chain_ratio", "chain_time", "chain_files"]
-    assert [row.measured.ours for row in rows] == [None, 0.5, None]
+    keys = ["chain_ratio", "chain_time", "chain_files", "chain_dicom_report", "chain_dicom"]
+    assert [row.goal.key for row in rows] == keys
+    assert [row.measured.ours for row in rows] == [None, 0.5, None, None, None]
     with pytest.raises(KeyError, match="simulation_time"):
         rows_of("chain", {"simulation_time": Measured(0.5)})
 

@@ -6,11 +6,13 @@ import json
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import dicom_factory as factory
 import numpy as np
 import pytest
+from picture_factory import blob
 from PIL import Image
 
 from DaTscanAILib.analysis import Analysis, measure
@@ -26,7 +28,7 @@ from DaTscanAILib.reporting.result_files import CASE_FILES, DICOM_FILES, finishe
 pydicom = factory.pydicom
 highdicom = pytest.importorskip("highdicom")
 Z = {key: round(-3 + 0.37 * number, 2) for number, key in enumerate(KEYS)}
-WRITTEN = {"dicom_sr.dcm", "dicom_overview.dcm", "dicom_report.dcm"}
+WRITTEN = {"dicom_sr.dcm", "dicom_overview.dcm", "dicom_map.dcm", "dicom_report.dcm"}
 
 
 def sample():
@@ -40,7 +42,8 @@ def analysis():
     found.result["quantification"]["z"] = dict(Z)
     found.result["classification"] = {"label": "reduced", "probability_reduced": 0.9731, "model": "compact"}
     found.result["warnings"].append("The head is cut.")
-    return found
+    assert found.result["quantification"]["z"]["asymmetry_putamen"] < 0
+    return replace(found, relevance=blob((27.0, -10.0, 0.0)))
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +55,8 @@ def folder(analysis, tmp_path_factory):
 
 def with_result(analysis, pictures=False, **changes):
     """The same measurement with other entries in its result; without pictures there is the report alone."""
-    voxels = analysis.normalized if pictures else None
-    return Analysis({**copy.deepcopy(analysis.result), **changes}, voxels, None, None)
+    volumes = (analysis.normalized, analysis.relevance) if pictures else (None, None)
+    return Analysis({**copy.deepcopy(analysis.result), **changes}, *volumes, None)
 
 
 def dicom_of(folder):
@@ -99,6 +102,7 @@ def dciodvfy(path):
     [
         ("dicom_sr.dcm", "ComprehensiveSR"),
         ("dicom_overview.dcm", "SCImage"),
+        ("dicom_map.dcm", "SCImage"),
         ("dicom_report.dcm", "EncapsulatedPDF"),
     ],
 )
@@ -115,9 +119,11 @@ def test_three_kinds_in_three_new_series_of_the_scans_study(folder):
     assert set(found) == WRITTEN
     assert [one.SOPClassUID.name for one in found.values()] == [
         "Secondary Capture Image Storage",
+        "Secondary Capture Image Storage",
         "Encapsulated PDF Storage",
         "Comprehensive SR Storage",
     ]
+    assert len({one.SOPInstanceUID for one in found.values()}) == len(WRITTEN)
     series = {one.SeriesInstanceUID for one in found.values()}
     assert len(series) == 3
     assert source.SeriesInstanceUID not in series
@@ -137,6 +143,7 @@ def test_each_refers_to_the_scan(folder):
     references = [
         evidence.ReferencedSOPSequence,
         found["dicom_overview.dcm"].SourceImageSequence,
+        found["dicom_map.dcm"].SourceImageSequence,
         found["dicom_report.dcm"].SourceInstanceSequence,
     ]
     for sequence in references:
@@ -166,7 +173,7 @@ def test_the_report_read_back_has_the_numbers_of_the_result(folder):
         assert found.pop(key) == ("Corpus striatum", side.capitalize(), numbers, {})
     for nucleus in ("putamen", "caudate"):
         key = f"asymmetry_{nucleus}"
-        numbers = {"ASYM": quantification["asymmetry_percent"][nucleus], "121416": Z[key]}
+        numbers = {"ASYM": quantification["asymmetry_percent"][nucleus], "121416": abs(Z[key])}
         assert found.pop(key) == (regions[nucleus], "Right and left", numbers, {})
     answer, registration = found.pop("answer"), found.pop("registration")
     assert answer[2:] == ({"PREDUCED": 0.9731}, {"ANSWER": "REDUCED"})
@@ -186,6 +193,11 @@ def test_pictures_and_pages_are_those_of_the_folder(folder):
     found = dicom_of(folder)
     with Image.open(folder / "overview.png") as picture:
         assert np.array_equal(found["dicom_overview.dcm"].pixel_array, np.asarray(picture.convert("RGB")))
+    shown = found["dicom_map.dcm"].pixel_array.astype(int)
+    colored = np.abs(shown - shown.mean(axis=-1, keepdims=True)).max(axis=-1) > 60
+    rows, columns = np.nonzero(colored[:, :1400])  # beside the bar
+    assert rows.size > 1000
+    assert set(columns // 352) <= {0, 1, 2, 3}
     document = found["dicom_report.dcm"]
     pdf = (folder / "report.pdf").read_bytes()
     assert document.EncapsulatedDocument[: document.EncapsulatedDocumentLength] == pdf
@@ -351,7 +363,7 @@ def test_a_scan_of_a_class_that_highdicom_does_not_know(sop_class, analysis, tmp
     [
         {"StudyDate": None, "PatientBirthDate": None, "PatientSex": None, "AccessionNumber": None},
         {"StudyDate": "", "PatientName": "", "PatientSex": "female", "PatientAge": "71"},
-        {"PatientID": None, "PatientName": None, "StudyTime": "noon"},
+        {"PatientID": None, "PatientName": None, "StudyTime": "noon", "StudyDate": "20210231"},
     ],
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -12,11 +12,13 @@ from ..mni.atlas import load_atlas
 from ..quantification.mirroring import ipsilateral_left
 from ..quantification.sbr import quantify
 from ..quantification.scaling import normalize
+from ..reading.dicom_source import read_dicom_source
 from ..reading.scan import read_scan
+from ..reporting.dicom_results.write import write_dicom_results, write_structured_report
 from ..reporting.result_files import write_case
 from .child import environment, in_child
 from .goals import Findings, Measured
-from .machine import cores, is_installed
+from .machine import cores, is_installed, package_version
 from .registration_peers import register_with_simpleitk
 from .settings import Settings
 from .timing import middle, take_turns
@@ -35,12 +37,18 @@ def run(settings: Settings) -> Findings:
             "chain_ratio": Measured(ours, theirs, "" if peer else "peer not installed", seconds),
             "chain_time": Measured(ours, note="without the result files"),
             "chain_files": Measured(middle(seconds["files"])),
+            **{
+                key: Measured(middle(seconds.get(task, [])), "" if task in seconds else "highdicom is not installed")
+                for key, task in (("chain_dicom_report", "report"), ("chain_dicom", "dicom"))
+            },
         }
     )
 
 
 def time_chains(model: str, repetitions: int, peer: bool) -> dict[str, list[float]]:
-    """Seconds of `ours`, of writing its result `files` and, if wanted, of the `peer` chain."""
+    """Seconds of `ours`, of writing its result `files`, a DICOM `report` and all `dicom` results (where highdicom is
+    installed), and, if wanted, of the `peer` chain.
+    """
     analyzer = Analyzer(model, "cpu")
     finished = analyzer.analyze(read_scan(sample_file()), "sample")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -48,6 +56,11 @@ def time_chains(model: str, repetitions: int, peer: bool) -> dict[str, list[floa
             "ours": lambda: analyzer.analyze(read_scan(sample_file()), "sample"),
             "files": lambda: write_case(Path(folder) / "sample", finished),
         }
+        if package_version("highdicom"):
+            case, source = Path(folder) / "sample", read_dicom_source(sample_file())
+            write_case(case, finished)
+            tasks["report"] = lambda: write_structured_report(case, finished, source)
+            tasks["dicom"] = lambda: write_dicom_results(case, finished, source)
         if peer:
             chain = stack.enter_context(_PeerChain(model))
             tasks["peer"] = lambda: chain.analyze(sample_file())

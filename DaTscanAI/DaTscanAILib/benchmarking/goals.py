@@ -177,6 +177,8 @@ GOALS = (
     ),
     Goal("chain_time", "chain", "chain, one scan, warm, all cores", "s", at_most=1.0),
     Goal("chain_files", "chain", "result files of one scan (volumes, overview, report)", "s"),
+    Goal("chain_dicom_report", "chain", "DICOM structured report of one scan", "s"),
+    Goal("chain_dicom", "chain", "all DICOM results of one scan (report, pictures, page)", "s"),
     Goal("start_up_time", "start-up", "cold start: command to finished case", "s", at_most=5.0),
     Goal("start_up_imports", "start-up", "cold start: imports without torch's", "s", at_most=0.5),
     Goal("start_up_modules", "start-up", "cold start: of matplotlib, pandas and monai loaded", "modules", at_most=0),

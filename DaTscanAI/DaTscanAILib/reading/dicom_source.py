@@ -141,14 +141,16 @@ def _valid(dataset, keyword) -> str | None:
     from pydicom.config import RAISE
     from pydicom.datadict import dictionary_VR
     from pydicom.multival import MultiValue
-    from pydicom.valuerep import validate_value
+    from pydicom.valuerep import DA, TM, validate_value
 
     try:
         value = dataset.get(keyword)
         text = "" if value is None else str(value)
         if not text.isprintable() or "\ufffd" in text or isinstance(value, MultiValue):
             return None
-        validate_value(dictionary_VR(keyword), text, RAISE)
+        representation = dictionary_VR(keyword)
+        validate_value(representation, text, RAISE)
+        _ = {"DA": DA, "TM": TM}.get(representation, str)(text)  # ranges, and days that no month has
     except Exception:
         return None
     if keyword == "PatientSex" and text not in ("", "F", "M", "O"):

@@ -91,7 +91,7 @@ def write_case(
         if dicom_source is not None:
             from .dicom_results.write import write_dicom_results
 
-            write_dicom_results(partial, analysis.result, dicom_source)
+            write_dicom_results(partial, analysis, dicom_source)
         result = {**analysis.result, "files": sorted([RESULT_FILE, *(path.name for path in partial.iterdir())])}
         atomic_write_bytes(partial / RESULT_FILE, result_text(result).encode(errors="replace"))
         _put_in_place(partial, folder)

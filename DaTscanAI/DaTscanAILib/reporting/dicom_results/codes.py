@@ -31,7 +31,7 @@ YES, NO = Code("373066001", "SCT", "Yes"), Code("373067005", "SCT", "No")
 
 SBR = _own("SBR", "Specific binding ratio")
 CAUDATE_PUTAMEN_RATIO = _own("CPR", "Caudate/putamen ratio of specific binding ratios")
-ASYMMETRY = _own("ASYM", "Asymmetry of specific binding ratios, of their mean")
+ASYMMETRY = _own("ASYM", "Asymmetry of specific binding ratios, percent of their mean")
 PROBABILITY_REDUCED = _own("PREDUCED", "Probability that the striatal uptake is reduced")
 ANSWER = _own("ANSWER", "Answer of the classifier on the striatal uptake")
 REGISTRATION_QUALITY = _own("REGQ", "Quality of the registration to the template, 0 to 1")

@@ -155,6 +155,8 @@ class _Groups:
         }[place[0]]
         numbers = [_number(name, value, unit, derivation)]
         z = value_of(self.quantification, "z", key)
+        if z is not None and place[0] == "asymmetry_percent":  # its sign says the side, which the size does not have
+            z = abs(z)
         numbers += [] if z is None else [_number(codes.Z_SCORE, z, codes.NO_UNIT)]
         yield self._group(key, codes.REGIONS[region], codes.SIDES.get(side, codes.BOTH_SIDES), numbers)
 
