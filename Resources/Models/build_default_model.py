@@ -88,9 +88,13 @@ def cohorts() -> list[Cohort]:
 
 
 def simulate(work, options):
-    """Training and evaluation scans."""
+    """Training scans."""
     settings = Settings(anatomies=TRAINING_ANATOMIES, families=SEEN_CAMERAS)
-    _simulate(work / "cohorts" / "training", TRAINING_SCANS, TRAINING_SEED, settings, None, options)
+    _simulate(work / "cohorts" / "training", options.scans, TRAINING_SEED, settings, None, options)
+
+
+def simulate_others(work, options):
+    """Evaluation scans."""
     for one in cohorts():
         _simulate(work / "cohorts" / one.name, one.count, one.seed, one.settings, one.storage, options)
 
@@ -122,7 +126,8 @@ def train_model(work, options):
     """Inputs, members, calibration."""
     path = work / "references" / NORMAL
     reference = Reference(SHIPPED["normal"][0], path, file_sha256(path))
-    plan = shortened(PLANS["compact-regional"], epochs=options.epochs, members=options.members, reference=reference)
+    given = {"epochs": options.epochs, "members": options.members, "spares": options.spares}
+    plan = shortened(PLANS["compact-regional"], reference=reference, **given)
     manifest = work / "cohorts" / "training" / "manifest.csv"
     model = train(manifest, work / "model", plan, "cpu", options.workers)
     print(f"{len(model.weights)} members. {model.trained_on}")
@@ -186,6 +191,7 @@ STEPS = {
     "prepare": prepare,
     "references": references,
     "train": train_model,
+    "simulate-others": simulate_others,
     "evaluate": evaluate_model,
     "card": write_card,
 }
@@ -198,8 +204,9 @@ def main():
     parser.add_argument("--step", choices=[*STEPS, *ON_REQUEST], help="this one only (default: all but install)")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of scans, to try the script")
-    parser.add_argument("--epochs", type=int, help="in place of the plan's")
-    parser.add_argument("--members", type=int, help="in place of the plan's")
+    parser.add_argument("--scans", type=int, default=TRAINING_SCANS, help=f"to train on (default {TRAINING_SCANS})")
+    for name in ("--epochs", "--members", "--spares"):
+        parser.add_argument(name, type=int, help="in place of the plan's")
     options = parser.parse_args()
     for name, step in STEPS.items() if options.step is None else [(options.step, (STEPS | ON_REQUEST)[options.step])]:
         start = time.monotonic()
