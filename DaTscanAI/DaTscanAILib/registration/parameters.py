@@ -12,6 +12,8 @@ CENTER = np.array([0.0, -18.0, 8.0])  # MNI mm, the middle of the brain: turns a
 EXPECTED_ZOOM = 0.965
 PRIOR_MEAN = np.array([0, 0, 0, 0, 0, 0, *[np.log(EXPECTED_ZOOM)] * 3, 0, 0, 0])
 PRIOR_PRECISION = np.array([0, 0, 0, *[np.deg2rad(15) ** -2] * 3, *[0.05**-2] * 3, *[0.03**-2] * 3])
+# Length, width and height go together; of their differences from the mean. Decides where height cannot be seen.
+UNEQUAL_ZOOM_PRECISION = 0.013**-2
 _LARGEST_ZOOM = 3.0  # and its inverse the smallest: beyond, the affine is of no head
 _ABOVE_DIAGONAL = np.triu_indices(3, 1)
 

@@ -17,14 +17,24 @@ import numpy as np
 
 from .fit_features import LOST_FEATURES, parts_of_head, residual_features, shape_features, trust
 from .landmarks import landmark_error
-from .parameters import PRIOR_MEAN, PRIOR_PRECISION, affine_derivatives, affine_from_parameters
+from .parameters import (
+    PRIOR_MEAN,
+    PRIOR_PRECISION,
+    UNEQUAL_ZOOM_PRECISION,
+    affine_derivatives,
+    affine_from_parameters,
+)
 from .smooth_scan import SmoothScan
 from .template import Template
 
-# (additional smoothing FWHM mm, components, every n-th point) of each level. The mean alone comes first: components
-# would let a scan far from its place be explained as an unusual one.
-_COARSE, _MIDDLE, _FINE = (20.0, 0, 4), (9.0, 12, 4), (0.0, None, 1)
-_COARSE_STEPS, _FINE_STEPS = (10, 6), 8  # at most
+# (additional smoothing FWHM mm, components, every n-th point, firmness of sizes) of each level. The mean alone comes
+# first: components would let a scan far from its place be explained as an unusual one. Where the field of view ends
+# in the head, a blurred scan looks like a squeezed one: sizes and shears keep to the prior, so many times as firmly,
+# until the fine level.
+_COARSE, _MIDDLE, _FINE = (20.0, 0, 4, 100.0), (9.0, 12, 4, 30.0), (0.0, None, 1, 1.0)
+_COARSE_STEPS, _FINE_STEPS = (10, 6), 30  # at most
+# A step of at least this share of the one before, in its direction, is one of a slow approach that goes on so.
+_SLOW_FROM, _SAME_DIRECTION, _LONGEST_STRIDE = 0.3, 0.9, 4.0
 _TRUST_ROUNDS = 3
 _POINTS_PER_DATUM = 5.0  # smoothing makes neighboring points repeat each other: so many count as one
 _LOST = 0.05  # share of points inside the scan under which a fit has left it
@@ -69,8 +79,8 @@ class TemplateFitter:
     def _fine(self):
         return self._level(*_FINE)
 
-    def _level(self, fwhm, components, every):
-        return _Level(self.scan.smoothed(fwhm, every=2 if fwhm else 1), self.template, components, every)
+    def _level(self, fwhm, *others):
+        return _Level(self.scan.smoothed(fwhm, every=2 if fwhm else 1), self.template, *others)
 
     def moved(self, change: np.ndarray) -> "TemplateFitter":
         """The same scan elsewhere: its affine multiplied by a 4x4 from the left; nothing is smoothed again."""
@@ -122,15 +132,19 @@ class _FitLostError(Exception):
 class _Level:
     """One smoothing of the scan and the part of the template that is fitted at it."""
 
-    def __init__(self, scan, template, components, every):
+    def __init__(self, scan, template, components, every, firmness):
         self.scan, self.brain = scan, template.brain[::every]
         self.points = template.points[::every]
         self.basis = template.basis[::every, : None if components is None else 1 + components]
         self.weight = template.weight[::every]
         self.homogeneous = np.column_stack([self.points, np.ones(len(self.points), np.float32)]).T
-        self.penalty = np.full(12 + self.basis.shape[1], _POINTS_PER_DATUM / every)
-        self.penalty[:12] *= PRIOR_PRECISION
-        self.penalty[12] = 0  # the mean's coefficient is the gain, which is free
+        precision = np.ones(12 + self.basis.shape[1])
+        precision[:12] = PRIOR_PRECISION
+        precision[6:12] *= firmness
+        precision[12] = 0  # the mean's coefficient is the gain, which is free
+        self.penalty = np.diag(precision)
+        self.penalty[6:9, 6:9] += UNEQUAL_ZOOM_PRECISION * (np.eye(3) - 1 / 3)
+        self.penalty *= _POINTS_PER_DATUM / every
 
     def moved(self, change):
         other = copy(self)
@@ -139,14 +153,15 @@ class _Level:
 
     def fit(self, parameters, iterations):
         """Parameters and coefficients after Gauss-Newton steps."""
-        coefficients = np.eye(1, self.basis.shape[1])[0]
+        coefficients, before = np.eye(1, self.basis.shape[1])[0], None
         for _ in range(iterations):
             values, gradient, inside, gain = self.sampled(parameters)
             weight = self.weight * inside * trust(values - self.fitted(coefficients), self.weight, inside)
             design = np.column_stack([self.slopes(parameters, gradient / gain), self.basis])
-            target = -self.penalty[:12] * (parameters - PRIOR_MEAN)
+            target = -self.penalty[:12, :12] @ (parameters - PRIOR_MEAN)
             step, coefficients = np.split(_solved(design, weight, values, self.penalty, target), [12])
-            parameters = parameters + step
+            stride = _stride(step, before)
+            parameters, before = parameters + stride * step, step if stride == 1 else None
             if not np.isfinite(parameters).all() or np.abs(parameters[3:]).max() > 2 * np.pi:
                 raise _FitLostError
             if (np.abs(step) < _STEP_DONE).all():
@@ -158,7 +173,7 @@ class _Level:
         values, gradient, inside, gain = self.sampled(parameters)
         for _ in range(_TRUST_ROUNDS):
             trusted = trust(values - self.fitted(coefficients), self.weight, inside)
-            coefficients = _solved(self.basis, self.weight * inside * trusted, values, self.penalty[12:])
+            coefficients = _solved(self.basis, self.weight * inside * trusted, values, self.penalty[12:, 12:])
         if not coefficients[0] > 0:
             raise _FitLostError
         pattern = coefficients[1:] / coefficients[0]
@@ -180,7 +195,7 @@ class _Level:
             own = np.flatnonzero(parts == part)
             weighted = design[own] * weight[own, None]
             sides.append(((weighted.T @ design[own]).astype(float), (weighted.T @ residual[own]).astype(float)))
-        normal = sum(matrix for matrix, _ in sides) + np.diag(self.penalty)
+        normal = sum(matrix for matrix, _ in sides) + self.penalty
         right = sum(vector for _, vector in sides)
         # The whole head's own step is what the prior and the last step of the fit leave: it is no disagreement.
         whole = np.linalg.solve(normal, right)[:12]
@@ -208,9 +223,24 @@ class _Level:
         return self.basis @ coefficients.astype(np.float32)
 
 
+def _stride(step, before):
+    """How many times a step is taken at once: the sum of the steps to come, if each is the same share of the last.
+
+    Noise in the scan's own gradient makes the steps of Gauss-Newton too short, and the approach linear (Aitken 1926).
+    """
+    if before is None:
+        return 1.0
+    step, before = step / _STEP_DONE, before / _STEP_DONE
+    share = float(step @ before) / max(float(before @ before), 1e-12)
+    direction = float(step @ before) / max(float(np.linalg.norm(step) * np.linalg.norm(before)), 1e-12)
+    if share < _SLOW_FROM or direction < _SAME_DIRECTION:
+        return 1.0
+    return 1 / max(1 - share, 1 / _LONGEST_STRIDE)
+
+
 def _solved(design, weight, values, penalty, target=()):
     """Weighted and penalized least squares; `target` is added to the right side of the first unknowns."""
     weighted = design * weight[:, None]
     right = (weighted.T @ values).astype(float)
     right[: len(target)] += target
-    return np.linalg.solve((weighted.T @ design).astype(float) + np.diag(penalty), right)
+    return np.linalg.solve((weighted.T @ design).astype(float) + penalty, right)
