@@ -35,7 +35,7 @@ _COARSE, _MIDDLE, _FINE = (20.0, 0, 4, 100.0), (9.0, 12, 4, 30.0), (0.0, None, 1
 _COARSE_STEPS, _FINE_STEPS = (10, 6), 30  # at most
 # A step of at least this share of the one before, in its direction, is one of a slow approach that goes on so.
 _SLOW_FROM, _SAME_DIRECTION, _LONGEST_STRIDE = 0.3, 0.9, 4.0
-_TRUST_ROUNDS = 3
+_TRUST_ROUNDS = 5
 _POINTS_PER_DATUM = 5.0  # smoothing makes neighboring points repeat each other: so many count as one
 _LOST = 0.05  # share of points inside the scan under which a fit has left it
 _STEP_DONE = np.array([0.03] * 3 + [3e-4] * 9)  # mm, then rad and log zooms
