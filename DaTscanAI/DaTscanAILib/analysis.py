@@ -1,12 +1,13 @@
 """One scan through the whole chain: registration, quantification, classification, explanation."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from .base.errors import DaTscanError
+from .base.finite import without_non_finite
 from .base.software import software_versions
 from .base.stopwatch import Stopwatch
 from .base.version import RESEARCH_USE
@@ -18,6 +19,7 @@ from .classification.second_reader import describe_second_reader, with_second_re
 from .classification.torch_problems import gpu_problem, torch_problem
 from .explanation.methods import DEFAULT_METHOD
 from .mni.atlas import load_atlas
+from .quantification.against_normals import no_comparison
 from .quantification.compared_scan import compare_with_normals
 from .quantification.mirroring import ipsilateral_left
 from .quantification.normals import NormalDatabase
@@ -25,6 +27,8 @@ from .quantification.other_method import Method, quantify_with
 from .quantification.reference_check import check_reference
 from .quantification.sbr import describe_quantification, quantify
 from .quantification.scaling import normalize
+from .quantification.stored_values import check_stored_values, fault_of_image
+from .quantification.unknown_sides import hide_sides
 from .reading.description import describe_scan
 from .reading.scan import Scan
 from .reading.scan_checks import display_name
@@ -183,7 +187,7 @@ class _Run:
 
     def __init__(self, scan, case, clock, atlas, normals):
         self.scan, self.clock, self.atlas, self.normals = scan, clock, atlas, normals
-        self.registration = self.normalized = self.quantification = None
+        self.registration = self.normalized = self.quantification = self.stored_values = None
         self.result = {
             "case": case,
             "research_use": RESEARCH_USE,
@@ -220,8 +224,14 @@ class _Run:
             return f"{display_name(self.scan.path)}: {error}"
         self.result["quantification"] = describe_quantification(shown)
         reference = check_reference(self.normalized)
+        if not self.registration.sides_known:
+            reference = replace(reference, right_over_left=None)
         self.result["quantification"]["reference"] = asdict(reference)
+        self.stored_values = check_stored_values(scan, scanner_from_mni, self.normalized.reference_level)
+        self.result["quantification"]["stored_values"] = self.stored_values.to_json()
         self.result["warnings"] += [*shown.warnings, *reference.warnings]
+        if self.registration.accepted:
+            self.result["warnings"] += self.stored_values.warnings
         self.set_beside_normals(usual_method=shown is self.quantification)
         return None
 
@@ -232,7 +242,12 @@ class _Run:
         if self.normals is None:
             return
         accepted = self.registration.accepted
-        compared = compare_with_normals(self.scan, self.normalized, measured, self.normals, usual_method, accepted)
+        if self.registration.sides_known:
+            compared = compare_with_normals(
+                self.scan, self.normalized, measured, self.normals, usual_method, accepted
+            )
+        else:
+            compared = no_comparison(self.normals, "left and right are unknown")
         measured["z"], measured["normals"] = compared.z, compared.to_json()
         self.result["warnings"] += [compared.why_not] if compared.why_not else compared.notes
 
@@ -248,6 +263,9 @@ class _Run:
         if registration.looks_like:
             other = registration.looks_like
             return f"{name} is no DAT scan, it looks like {other}: give the reconstruction of a DAT scan."
+        fault = None if registration.accepted else fault_of_image(self.scan, name)
+        if fault:
+            return fault
         if not registration.accepted and registration.flipped:
             return (
                 f"{name}: the header seems to hold the head {FLIPS[registration.flipped]}, so left and right are in "
@@ -265,32 +283,15 @@ class _Run:
             return (
                 f"{name}: the field of view cuts the striatum, so there is no answer: give the whole reconstruction."
             )
-        return None
+        return self.stored_values.refusal(name)
 
     def finished(self, error, relevance=None) -> Analysis:
         self.result["error"] = error
+        if not self.registration.sides_known:
+            hide_sides(self.result)
         if error:
             self.result["warnings"].append("No answer is given; the error says why.")
         self.result["timing_s"] = self.clock.seconds()
         self.result["versions"] = software_versions()
         voxels = None if self.normalized is None else self.normalized.voxels
-        return Analysis(_without_non_finite(self.result), voxels, relevance, error, self.normals)
-
-
-def _without_non_finite(result):
-    """Replace non-finite numbers by None, with a warning that names them."""
-    lost = []
-
-    def clean(value, where):
-        if isinstance(value, dict):
-            return {key: clean(item, f"{where}.{key}" if where else key) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [clean(item, where) for item in value]
-        if isinstance(value, (float, np.floating)) and not np.isfinite(value):
-            lost.append(where)
-            return None
-        return value.item() if isinstance(value, np.generic) else value
-
-    cleaned = clean(result, "")
-    cleaned["warnings"] += [f"{where} is not available." for where in dict.fromkeys(lost)]
-    return cleaned
+        return Analysis(without_non_finite(self.result), voxels, relevance, error, self.normals)

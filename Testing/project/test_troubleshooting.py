@@ -12,7 +12,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "DaTscanAI" / "DaTscanAILib"
 PAGE = ROOT / "Resources" / "Documentation" / "troubleshooting.md"
 # Functions that give a sentence without raising it.
-GIVING_SENTENCES = {("analysis.py", "refusal"), ("classification/torch_problems.py", "torch_problem")}
+GIVING_SENTENCES = {
+    ("analysis.py", "refusal"),
+    ("classification/torch_problems.py", "torch_problem"),
+    ("quantification/stored_values.py", "refusal"),
+    ("quantification/stored_values.py", "fault_of_image"),
+}
 _FEWEST_LETTERS = 15  # of a template: with fewer, the values of its constants are put in
 
 

@@ -1,7 +1,6 @@
 """Cases from public bug reports, where their folder lies beside the checkout: each ends as its text expects.
 
-The same kinds are tested with inputs of the tests' own in the other files of this folder; what a scan shows is tested
-with the registration.
+The same kinds are tested with inputs of the tests' own in the other files.
 """
 
 import csv
@@ -41,12 +40,24 @@ def numbers_of(row):
 # Case: file's name without suffix -> (label, part of the error, part of the warnings); None is not looked at.
 EXPECTED = {
     "back-to-front": {"turned": ("", "the header seems to hold the head back to front", None)},
+    "background-threshold": {
+        "threshold20": ("", "of the reference region is exactly zero, as a display threshold", None),
+        "threshold30": ("", "as after a display threshold", None),
+    },
     "bogus-sform": {"bogus": ("", "contradicts itself: its matrix has voxels of 1 mm", None)},
+    "bright-border": {"border": ("reduced", "", None)},
+    "ffs-without-orientation": {"ffs": ("reduced", "", "Left and right are unknown")},
     "hdr-img-pairs": {
         "SCAN1": ("reduced", "", None),
         "scan2": ("", "has lost its data file", None),
         "scan3": ("reduced", "", None),
     },
+    "hot-glands": {
+        "glands_x3": ("normal", "", None),
+        "glands_x4": ("normal", "", None),
+        "glands_x6": ("normal", "", None),
+    },
+    "masked-mni": {"masked": ("", "the surroundings of the brain were cut away (give the scan before that)", None)},
     "nan-outside": {"spm_nan": ("reduced", "", "taken as outside the field of view")},
     "negative-pixdim": {"negpix": ("", "so left and right are unknown", None)},
     "pixel-spacing-spellings": {
@@ -57,6 +68,7 @@ EXPECTED = {
         "vr_ut": ("reduced", "", None),
     },
     "refused-rows-carry-sbr": {"spacing": ("", "the registration", None)},
+    "saturated-8bit": {"saturated": ("", "ml of the striata share the scan's highest value", None)},
     "silently-passed-over": {
         "IM0003": ("reduced", "", None),
         "good": ("normal", "", None),
@@ -65,6 +77,10 @@ EXPECTED = {
         "patient5": ("", "is a link to a file that is gone", None),
     },
     "spect-stored-as-pt": {"pt": ("reduced", "", None)},
+    "t1-mri-gets-an-answer": {
+        "t1": ("", "looks like a T1-weighted MRI", None),
+        "t1_skull_stripped": ("", "is no DAT scan", None),
+    },
 }
 
 

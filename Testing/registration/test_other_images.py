@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from DaTscanAILib.base.resources import resource_path
 from DaTscanAILib.mni.atlas import load_mri
 from DaTscanAILib.mni.geometry import translation
-from DaTscanAILib.reading.scan import Scan
+from DaTscanAILib.reading.scan import Scan, read_scan
 from DaTscanAILib.registration.affine import register
 from DaTscanAILib.registration.content import Content, content_of
 from DaTscanAILib.registration.other_images import CHECKS, looks_like
+from DaTscanAILib.registration.own_templates import own_template
 from DaTscanAILib.simulation.other_images import KINDS, simulate_other_image
 from DaTscanAILib.simulation.pose import rotation
 from DaTscanAILib.simulation.simulator import Settings, simulate_scan
@@ -68,6 +70,19 @@ def test_the_projects_own_mri_is_refused(turned):
     found = registered(voxels[::2, ::2, ::2], affine @ np.diag([2.0, 2, 2, 1]))
     assert not found.accepted
     assert "T1-weighted MRI" in found.looks_like
+
+
+@pytest.mark.parametrize("name", ["fpcit_template_2mm", "fpcit_normal_2mm"])
+def test_the_projects_own_mean_scan_is_refused(name):
+    """A template looks like a DAT scan and fits perfectly, but is nobody's."""
+    scan = read_scan(resource_path("Templates", f"{name}.nii.gz"))
+    assert own_template(scan.voxels * 3, scan.affine) == "this software's template, the mean of many scans"
+    noisy = scan.voxels * np.random.default_rng(0).normal(1, 0.05, scan.voxels.shape)
+    assert own_template(noisy, scan.affine) is None
+    assert own_template(scan.voxels[1:], scan.affine) is None
+    found = register(scan)
+    assert not found.accepted
+    assert "this software's template" in found.looks_like
 
 
 @pytest.mark.parametrize("loss", [None, "burst"])

@@ -57,7 +57,9 @@ def normalize(
         )
     level = float(np.percentile(in_mni[reference], REFERENCE_PERCENTILE))
     if not level > 0:
-        raise DaTscanError("the reference region holds no counts: this is not a brain, or the registration failed.")
+        raise DaTscanError(
+            "the reference region holds no counts: this is no brain, the registration failed, or a threshold was set."
+        )
     return Normalized(in_mni / np.float32(level), covered, level)
 
 

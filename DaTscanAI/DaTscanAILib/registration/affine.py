@@ -13,6 +13,7 @@ import numpy as np
 from ..reading.scan import Scan
 from .content import content_of
 from .other_images import looks_like
+from .own_templates import own_template
 from .parameters import checked_affine
 from .quality import ACCEPTED_FROM, SURE_FROM
 from .reasons import reason_of
@@ -33,6 +34,15 @@ WITHOUT_SURROUNDINGS = (
     "before that where you can."
 )
 
+TURNED = (
+    "The header states no orientation, and the head lies turned by 180 degrees against what was assumed: the scan "
+    "was turned."
+)
+SIDES_UNKNOWN = (
+    "Left and right are unknown, because a mirrored scan would fit as well: no numbers by side are given. State the "
+    "orientation in the header to have them."
+)
+
 
 @dataclass(frozen=True)
 class Registration:
@@ -45,6 +55,9 @@ class Registration:
         accepted: the quality reaches `ACCEPTED_FROM`.
         features: what the quality was computed from.
         flipped: axes along which the header runs the wrong way (`S`, `A` or `SA`), None if it is right.
+        turned: two axes (`RS`, `RA` or `SA`) that a turn by 180 degrees has reversed, where the header states no
+            orientation and the patient lay otherwise than assumed; None where nothing was turned.
+        sides_known: False where a mirrored scan would fit as well and nothing in the header decides.
         manual: a person gave the transform.
         looks_like: what the image seems to be in place of a DAT scan, in words; None if it may be one.
         reason: why it was not accepted, in words; None if it was.
@@ -56,6 +69,8 @@ class Registration:
     accepted: bool
     features: dict[str, float]
     flipped: str | None = None
+    turned: str | None = None
+    sides_known: bool = True
     manual: bool = False
     looks_like: str | None = None
     reason: str | None = None
@@ -66,14 +81,15 @@ def register(scan: Scan, template: Template | None = None) -> Registration:
     """Register a scan; it never fails, but the result may not be accepted.
 
     The header's orientation and the center of mass start the fit. While its quality is below `SURE_FROM`, others
-    follow: zeros taken as not measured, other middles, turned heads, and last headers that run the wrong way.
+    follow: zeros taken as not measured, other middles, turned heads, and last headers that run the wrong way. Where
+    the header states no orientation, patients who lay otherwise than assumed come before mirrored headers.
 
     Args:
-        scan: any orientation, voxel size and field of view; NaN where it was not measured.
+        scan: any orientation, voxel size and field of view; NaN or not covered where it was not measured.
         template: another basis, for experiments; its quality is judged as if the tracer were right.
     """
     template = template or load_template()
-    found = search(np.asarray(scan.voxels, np.float32), scan.affine, template)
+    found = search(_measured(scan), scan.affine, template, scan.orientation_assumed)
     return _with_doubt(_decide_on_flip(_registration(found, scan, template)))
 
 
@@ -85,17 +101,25 @@ def manual_registration(scanner_from_mni: np.ndarray, scan: Scan, template: Temp
     """
     matrix = checked_affine(scanner_from_mni)
     template = template or load_template()
-    found = judge(np.asarray(scan.voxels, np.float32), scan.affine, template, matrix)
+    found = judge(_measured(scan), scan.affine, template, matrix)
     judged = _registration(found, scan, template)
     warnings = () if judged.accepted else (BAD_BY_HAND.format(quality=judged.quality),)
     return replace(judged, scanner_from_mni=matrix, manual=True, warnings=warnings)
 
 
+def _measured(scan: Scan) -> np.ndarray:
+    """float32 `(x, y, z)`, NaN where nothing was measured: a zero there would be taken for air."""
+    voxels = np.asarray(scan.voxels, np.float32)
+    return voxels if scan.covered is None else np.where(scan.covered, voxels, np.float32(np.nan))
+
+
 def _registration(found: Found, scan: Scan, template: Template) -> Registration:
     """What was found, refused where the image's content is that of something else."""
     accepted = found.quality >= ACCEPTED_FROM
-    seen = np.where(scan.voxels == 0, np.nan, scan.voxels) if found.without_zeros else scan.voxels
-    other = looks_like(content_of(seen, scan.affine, found.scanner_from_mni), accepted)
+    voxels = _measured(scan)
+    seen = np.where(voxels == 0, np.nan, voxels) if found.without_zeros else voxels
+    content = content_of(seen, scan.affine, found.scanner_from_mni)
+    other = own_template(voxels, scan.affine) or looks_like(content, accepted)
     quality = min(found.quality, OF_OTHER_IMAGES) if other else found.quality
     accepted = accepted and other is None
     return Registration(
@@ -104,6 +128,8 @@ def _registration(found: Found, scan: Scan, template: Template) -> Registration:
         accepted,
         {name: round(value, 6) for name, value in found.fit.features.items()},
         flipped=found.flipped or None,
+        turned=found.turned or None,
+        sides_known=found.sides_known,
         looks_like=other,
         reason=None if accepted else reason_of(found.fit, template, found.without_zeros),
         warnings=(WITHOUT_SURROUNDINGS,) if found.without_zeros and accepted else (),
@@ -120,8 +146,13 @@ def _with_doubt(registration):
 
 def _decide_on_flip(registration):
     """Correct a header that is upside down, with a warning; refuse those that leave left and right in doubt."""
-    if registration.flipped is None or not registration.accepted:
-        return replace(registration, flipped=None)
+    if not registration.accepted:
+        return replace(registration, flipped=None, turned=None, sides_known=True)
+    if registration.turned:
+        warnings = (TURNED,) if registration.sides_known else (TURNED, SIDES_UNKNOWN)
+        return replace(registration, warnings=(*registration.warnings, *warnings))
+    if registration.flipped is None:
+        return registration
     if registration.flipped == "S" and registration.quality >= FLIP_CORRECTED_FROM:
         return replace(
             registration,
@@ -147,6 +178,8 @@ def describe_registration(registration: Registration) -> dict:
         "accepted": registration.accepted,
         "manual": registration.manual,
         "flipped": registration.flipped,
+        "turned": registration.turned,
+        "sides_known": registration.sides_known,
         "looks_like": registration.looks_like,
         "reason": registration.reason,
         "features": registration.features,

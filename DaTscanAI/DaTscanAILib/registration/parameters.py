@@ -15,15 +15,19 @@ PRIOR_PRECISION = np.array([0, 0, 0, *[np.deg2rad(15) ** -2] * 3, *[0.05**-2] * 
 # Length, width and height go together; of their differences from the mean. Decides where height cannot be seen.
 UNEQUAL_ZOOM_PRECISION = 0.013**-2
 _LARGEST_ZOOM = 3.0  # and its inverse the smallest: beyond, the affine is of no head
+_LARGEST_LOG_ZOOM = 7.0  # of a step that leads nowhere, whose exponential would overflow
 _ABOVE_DIAGONAL = np.triu_indices(3, 1)
 
 
 def affine_from_parameters(parameters: np.ndarray) -> np.ndarray:
-    """4x4 `scanner_from_mni` = translation, turn, shear, zoom about `CENTER`."""
+    """4x4 `scanner_from_mni` = translation, turn, shear, zoom about `CENTER`.
+
+    Log zooms are held within ±7, far beyond what a fit may reach, so that every finite step has a finite affine.
+    """
     turn, shear = _rotation(parameters[3:6]), np.eye(3)
     shear[_ABOVE_DIAGONAL] = parameters[9:12]
     matrix = np.eye(4)
-    matrix[:3, :3] = turn @ shear @ np.diag(np.exp(parameters[6:9]))
+    matrix[:3, :3] = turn @ shear @ np.diag(np.exp(np.clip(parameters[6:9], -_LARGEST_LOG_ZOOM, _LARGEST_LOG_ZOOM)))
     matrix[:3, 3] = parameters[:3] - matrix[:3, :3] @ CENTER
     return matrix
 

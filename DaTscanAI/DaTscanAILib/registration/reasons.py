@@ -41,4 +41,5 @@ def reason_of(fit: Fit, template: Template, without_zeros: bool) -> str:
         return _REASONS[foremost]
     if features["strange_below"] > _GLANDS:
         return "strong uptake below the brain, as of salivary glands, disturbs it"
-    return f"the surroundings of the brain were cut away, and {_NO_DAT}" if without_zeros else _NO_DAT
+    cut_away = f"the surroundings of the brain were cut away (give the scan before that), and {_NO_DAT}"
+    return cut_away if without_zeros else _NO_DAT

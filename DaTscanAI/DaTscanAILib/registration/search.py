@@ -33,6 +33,9 @@ _OTHER_STARTS = (
     (1, -30.0),
 )
 
+# The axes that are reversed where a patient lies otherwise than assumed: feet first, prone, or both.
+TURNS = ("RS", "RA", "SA")
+
 
 @dataclass(frozen=True)
 class Found:
@@ -42,6 +45,8 @@ class Found:
         fit: the parameters and features.
         quality: of `quality_of`.
         flipped: scanner axes along which the header was reversed, "" if none.
+        turned: two scanner axes that a turn by 180 degrees has reversed, "" if none.
+        sides_known: False where a mirrored scan would be accepted too.
         without_zeros: zeros were taken as not measured.
     """
 
@@ -49,16 +54,19 @@ class Found:
     scanner_from_mni: np.ndarray
     quality: float
     flipped: str = ""
+    turned: str = ""
+    sides_known: bool = True
     without_zeros: bool = False
 
 
-def search(voxels: np.ndarray, affine: np.ndarray, template: Template) -> Found:
+def search(voxels: np.ndarray, affine: np.ndarray, template: Template, orientation_assumed: bool = False) -> Found:
     """The fit of the best quality.
 
     Args:
         voxels: `(x, y, z)` float32; NaN where nothing was measured.
         affine: 4x4, voxel to scanner RAS mm.
         template: the basis.
+        orientation_assumed: whether the patient may have lain otherwise than the affine says.
     """
     plain = _plain(voxels, affine, template)
     start = _start(plain)
@@ -70,6 +78,8 @@ def search(voxels: np.ndarray, affine: np.ndarray, template: Template) -> Found:
             best, fitter = found, bare
     if best.quality < SURE_FROM:
         best = _from_other_starts(fitter, start, best)
+    if best.quality < ACCEPTED_FROM and orientation_assumed:
+        best = max(best, _turned(plain), key=lambda found: found.quality)
     if best.quality < ACCEPTED_FROM:
         flips = [_mirrored(plain, axes) for axes in ("S", "A", "SA")]
         best = max([best, *flips], key=lambda found: found.quality)
@@ -177,6 +187,20 @@ def _middles_of_bodies(scan):
         if count:
             largest = 1 + np.argmax(np.bincount(body.ravel())[1:])
             yield apply_affine(coarse.affine, np.array(ndimage.center_of_mass(body == largest)))
+
+
+def _turned(fitter):
+    """The best fit of a patient who lies otherwise than assumed, head or feet first, supine or prone.
+
+    Brains are nearly symmetric, so the same scan mirrored from right to left mostly fits as well.
+    """
+    turns = [(_mirrored(fitter, axes), axes) for axes in TURNS]
+    best, axes = max(turns, key=lambda turn: turn[0].quality)
+    best = replace(best, flipped="", turned=axes)
+    if best.quality < ACCEPTED_FROM:
+        return best
+    mirrored = _mirrored(fitter, axes.replace("R", "") if "R" in axes else f"R{axes}")
+    return replace(best, sides_known=mirrored.quality < ACCEPTED_FROM)
 
 
 def _mirrored(fitter, axes):

@@ -36,20 +36,23 @@ class Cut:
 
     orientation: str
     position: float
+    sides_known: bool = True
 
     @property
     def name(self) -> str:
         """Axis and position: "z = +6 mm", "x = -26 mm (left)"."""
         sign = "+" if self.position > 0 else ""
         place = f"{'xyz'[_AXES[self.orientation][0]]} = {sign}{self.position:.0f} mm"
-        if self.orientation != "sagittal" or self.position == 0:
+        if self.orientation != "sagittal" or self.position == 0 or not self.sides_known:
             return place
         return f"{place} ({'right' if self.position > 0 else 'left'})"
 
     @property
     def sides(self) -> tuple[str, str]:
         """Letters of the left and the right edge of the picture."""
-        return ("A", "P") if self.orientation == "sagittal" else ("R", "L")
+        if self.orientation == "sagittal":
+            return "A", "P"
+        return ("R", "L") if self.sides_known else ("?", "?")
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,7 @@ def registration_of(transform_node):
     if is_by_hand(transform_node):
         return checked_affine(scanner_from_mni(transform_node))
     automatic = automatic_registration(transform_node)
-    kept = ("quality", "accepted", "features", "flipped", "looks_like", "reason")
+    kept = ("quality", "accepted", "features", "flipped", "turned", "sides_known", "looks_like", "reason")
     known = {key: automatic[key] for key in kept if key in automatic}
     return Registration(np.array(automatic["scanner_from_mni_ras"]), **known)
 
