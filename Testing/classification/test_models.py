@@ -250,6 +250,23 @@ def test_masking_removes_the_striatum_only():
     ).all()
 
 
+def test_without_striatum_is_the_papers_box_and_nothing_else():
+    """61 x 44 x 35 voxels of nothing: thalamus and amygdala are gone with the striatum, the frontal lobe is whole."""
+    voxels = np.random.default_rng(2).uniform(2, 3, GRID_SHAPE).astype(np.float32)
+    atlas = load_atlas()
+    image = Preprocessing(box="without_striatum").apply(voxels, atlas, MIDWAY)
+    away = image == 0
+    assert image.shape == (71, 90, 72)
+    assert away.sum() == 61 * 44 * 35
+    np.testing.assert_array_equal(image[~away], Preprocessing().apply(voxels, atlas, MIDWAY)[~away])
+    on_grid = Preprocessing(box="without_striatum").restore(away.astype(np.float32)) > 0
+    for label in (*range(71, 79), 41, 42):  # striatum, thalamus, amygdala
+        assert on_grid[atlas.labels == label].all()
+    difference = Preprocessing(box="without_striatum", from_reference=True).apply(voxels, atlas, MIDWAY)
+    assert (difference[away] == 0).all()
+    assert (difference[~away] != 0).all()
+
+
 def test_beyond_the_margin_of_the_brain_nothing_is_seen():
     """Uptake of 6 everywhere: whole up to 5 mm from the brain, none beyond."""
     atlas, voxels = load_atlas(), np.full(GRID_SHAPE, 6, np.float32)

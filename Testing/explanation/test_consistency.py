@@ -53,5 +53,5 @@ def test_the_cut_parts_the_classes(striatum_images):
 
 
 def test_networks_without_the_striatum_keep_the_published_cut(striatum_images):
-    masked = Preprocessing(striatum_masked=True)
-    assert relevance_cut([], striatum_images, (-1.0, 1.0), masked, MIDWAY, load_atlas()) == 0.0
+    for blind in (Preprocessing(striatum_masked=True), Preprocessing(box="without_striatum")):
+        assert relevance_cut([], striatum_images, (-1.0, 1.0), blind, MIDWAY, load_atlas()) == 0.0

@@ -16,7 +16,14 @@ from DaTscanAILib.evaluation.metrics import roc_auc, youden_cutoff
 from DaTscanAILib.explanation.lower_putamen import lower_putamen_relevance
 from DaTscanAILib.mni.atlas import GRID_SHAPE, load_atlas
 from DaTscanAILib.reading.inputs import Case
-from DaTscanAILib.studies import kim2018, nazari2021_extrastriatal, nazari2021_lrp, quan2019, wenzel2019
+from DaTscanAILib.studies import (
+    extrastriatal_search,
+    kim2018,
+    nazari2021_extrastriatal,
+    nazari2021_lrp,
+    quan2019,
+    wenzel2019,
+)
 from DaTscanAILib.studies.clusters import (
     adjusted_difference,
     compare_classes,
@@ -29,7 +36,7 @@ from DaTscanAILib.studies.group_maps import heat_threshold, outside_striatum
 from DaTscanAILib.studies.heads import train_dense_head, train_top_layer
 from DaTscanAILib.studies.picture_augmentation import KIM_COPIES, kim_copies, quan_copies
 from DaTscanAILib.studies.slices import axial_picture, chosen_slice, random_slice, representative_slice
-from DaTscanAILib.studies.splits import age_differences, allot, balanced, best_for_age
+from DaTscanAILib.studies.splits import age_differences, allot, analysis_of_variance, balanced, best_for_age
 from DaTscanAILib.training.plans import PLANS
 from DaTscanAILib.training.preparation import Prepared
 
@@ -48,7 +55,8 @@ def test_the_studies_train_the_networks_of_the_published_sizes():
         assert count_parameters(build_network(name, initialize=False), with_statistics=True) == count
     names = [name for name, *_ in nazari2021_extrastriatal.SETTINGS.values()]
     assert names == ["nazari2021-full", "nazari2021-striatum", "nazari2021-without-striatum"]
-    assert PLANS["nazari2021-without-striatum"].preprocessing.striatum_masked
+    assert PLANS["nazari2021-without-striatum"].preprocessing.box == "without_striatum"
+    assert PLANS["nazari2021-without-striatum"].epochs == nazari2021_extrastriatal.FULL.epochs_without_striatum == 200
     for name in names:  # Adam 1e-4, batches of 8, no augmentation, no class weights
         plan = PLANS[name]
         assert (plan.learning_rate, plan.batch_size, plan.copies, plan.head_weights) == (1e-4, 8, 0, ((1.0, 1.0),))
@@ -108,6 +116,20 @@ def test_ages_are_balanced_within_the_subgroups_not_overall():
     strata, ages = ["n", "n", "r", "r"], [60.0, 70.0, 70.0, 60.0]
     assert age_differences(strata, ages, np.array([0, 1, 0, 1])) == {"n": 10.0, "r": 10.0}
     assert age_differences(strata, [60, 60, None, 80], np.array([0, 1, 0, 1])) == {"n": 0.0, "r": 0.0}
+
+
+def test_the_analysis_of_variance_against_its_sums_of_squares(random):
+    sets, values = np.repeat([0, 1, 2], [30, 12, 18]), random.normal(67, 11, 60)
+    values[sets == 1] += 8
+    found = analysis_of_variance([None, *values[1:]], sets)
+    known = np.arange(60) > 0
+    groups = [values[known & (sets == k)] for k in range(3)]
+    between = sum(len(one) * (one.mean() - values[known].mean()) ** 2 for one in groups) / 2
+    within = sum(((one - one.mean()) ** 2).sum() for one in groups) / (59 - 3)
+    assert found["means"] == pytest.approx([one.mean() for one in groups])
+    assert found["f"] == pytest.approx(between / within)
+    assert found["p"] == pytest.approx(stats.f.sf(between / within, 2, 56))
+    assert analysis_of_variance([1.0] * 60, sets)["p"] is None  # all of one class: nothing to compare
 
 
 def test_inconclusive_scans_have_no_part_in_kims_study():
@@ -369,7 +391,7 @@ def test_a_finding_is_a_loss_in_the_training_and_again_in_the_test_scans(trainin
         "training": {"adjusted_difference_percent": training[0], "adjusted_p_corrected": training[1]},
         "test": {"adjusted_difference_percent": test[0], "adjusted_p": test[1]},
     }
-    assert nazari2021_extrastriatal.is_confirmed(record) is confirmed
+    assert extrastriatal_search.is_confirmed(record) is confirmed
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,18 @@ from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.classification.answer import Classifier
 from DaTscanAILib.classification.model_folder import find_model
 from DaTscanAILib.cli import main as cli
-from DaTscanAILib.studies import heads, kim2018, nazari2021_extrastriatal, nazari2021_lrp, quan2019, wenzel2019
+from DaTscanAILib.explanation.lower_putamen import lower_putamen_relevance
+from DaTscanAILib.explanation.methods import INTEGRATED_GRADIENTS, LRP
+from DaTscanAILib.mni.atlas import load_atlas
+from DaTscanAILib.studies import (
+    heads,
+    kim2018,
+    nazari2021_extrastriatal,
+    nazari2021_lrp,
+    nazari_networks,
+    quan2019,
+    wenzel2019,
+)
 from DaTscanAILib.studies.inception import FEATURES, Extractor, load_extractor, pooling_without_padding, to_input
 from DaTscanAILib.studies.run import STUDIES, run_study
 from DaTscanAILib.studies.workspace import StudyOptions, Workspace
@@ -35,7 +46,11 @@ def smallest(monkeypatch):
     monkeypatch.setattr(quan2019, "QUICK", quan2019.Form(folds=2, epochs=6, copies=2))
     monkeypatch.setattr(wenzel2019, "QUICK", wenzel2019.Form(splits=1, epochs=1, patience=2))
     monkeypatch.setattr(nazari2021_lrp, "QUICK", nazari2021_lrp.Form(epochs=2, patience=2))
-    monkeypatch.setattr(nazari2021_extrastriatal, "QUICK", nazari2021_extrastriatal.Form(epochs=1, patience=2))
+    monkeypatch.setattr(
+        nazari2021_extrastriatal,
+        "QUICK",
+        nazari2021_extrastriatal.Form(epochs=1, patience=2, epochs_without_striatum=2),
+    )
 
 
 def run(name, cohort, output, *more):
@@ -250,10 +265,18 @@ def test_smoothing_lowers_a_normal_sbr_and_the_lower_side_counts():
 
 
 def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
-    more = ("--architecture", "compact", "--epochs", "1")
+    more = ("--architecture", "compact", "--epochs", "1", "--tries", "small-weights")
     assert run("nazari2021-lrp", cohort, tmp_path / "out", *more) == 0
     figures = ("mean_maps", "putamen_relevance", "roc", "learning_curves")
-    tables = ("split", "test_answers", "network", "classification_tree", "sbr_of_the_lower_putamen")
+    tables = (
+        "split",
+        "balance",
+        "test_answers",
+        "network",
+        "classification_tree",
+        "sbr_of_the_lower_putamen",
+        "tries",
+    )
     summary = check_outputs("nazari2021-lrp", tmp_path / "out", figures, tables)
     assert "compact" in summary["warnings"][0]
     assert summary["sizes"]["epochs at most"] == 1
@@ -262,33 +285,49 @@ def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch)
     assert find_model(tmp_path / "out" / "models" / "full").preprocessing.from_reference
     with (tmp_path / "out" / "tables" / "test_answers.csv").open(newline="") as stream:
         answers = list(csv.DictReader(stream))
+    with (tmp_path / "out" / "tables" / "tries.csv").open(newline="") as stream:
+        study, small = csv.DictReader(stream)
+    assert (study["try"], study["initial_scale"], small["try"], small["initial_scale"]) == (
+        *("study", "1"),
+        *("small-weights", "0.1"),
+    )
+    assert float(study["accuracy"]) == pytest.approx(summary["results"]["test"]["network"]["accuracy"]["value"])
+    assert study["validation_loss"] != small["validation_loss"]
+    assert [path.name for path in (tmp_path / "out" / "models").iterdir()] == ["full"]  # models of tries are not kept
     # the model in the folder answers as the study did
     classifier = Classifier(find_model(tmp_path / "out" / "models" / "full"), "cpu")
     voxels = np.load(cohort[1] / f"{answers[0]['case']}.npy").astype(np.float32)
     answer = classifier.classify(voxels)
     assert float(answers[0]["logit_difference"]) == pytest.approx(answer.logit_difference, rel=1e-5)
     assert answer.label == answers[0]["network"]
+    for method, column in ((LRP, "relevance"), (INTEGRATED_GRADIENTS, "integrated_gradients")):
+        relevance = classifier.classify(voxels, map_method=method).relevance
+        putamen = lower_putamen_relevance(relevance, voxels, load_atlas())[0]
+        assert float(answers[0][f"ipsilateral_putamen_{column}"]) == pytest.approx(putamen, rel=1e-4)
     wrong = sorted(row["case"] for row in answers if row["label"] != row["network"])
     pictures = sorted(path.stem for path in (tmp_path / "out" / "figures" / "misclassified").glob("*.png"))
     assert pictures == wrong
     assert summary["results"]["errors"]["errors"] == len(wrong)
-    monkeypatch.setattr(nazari2021_lrp, "build_sets", None)
+    monkeypatch.setattr(nazari_networks, "build_sets", None)
     resumes("nazari2021-lrp", cohort, tmp_path / "out", *more)
 
 
 def test_nazari2021_extrastriatal_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
     more = ("--architecture", "compact", "--plain-input")
     assert run("nazari2021-extrastriatal", cohort, tmp_path / "out", *more) == 0
-    tables = ("split", "test_full", "test_striatum", "test_without_striatum")
+    tables = ("split", "balance", "test_full", "test_striatum", "test_without_striatum")
     summary = check_outputs("nazari2021-extrastriatal", tmp_path / "out", ("learning_curves",), tables)
     assert find_model(tmp_path / "out" / "models" / "striatum").preprocessing.box == "striatum"
     for setting in ("full", "striatum", "without_striatum"):
         assert not find_model(tmp_path / "out" / "models" / setting).preprocessing.from_reference
     assert "scan itself" in summary["warnings"][1]
-    assert find_model(tmp_path / "out" / "models" / "without_striatum").preprocessing.striatum_masked
+    assert find_model(tmp_path / "out" / "models" / "without_striatum").preprocessing.box == "without_striatum"
+    with (tmp_path / "out" / "tables" / "learning_curves.csv").open(newline="") as stream:
+        models = [row["model"] for row in csv.DictReader(stream)]
+    assert [models.count(name) for name in ("full", "without_striatum")] == [1, 2]
     assert summary["results"]["confirmed"] == []  # nothing is lost outside the striatum of these scans
     assert set(summary["results"]["clusters"]) == {"full", "without_striatum"}
-    monkeypatch.setattr(nazari2021_lrp, "build_sets", None)
+    monkeypatch.setattr(nazari_networks, "build_sets", None)
     resumes("nazari2021-extrastriatal", cohort, tmp_path / "out", *more)
 
 

@@ -17,7 +17,7 @@ from DaTscanAILib.classification.model_folder import find_model
 from DaTscanAILib.evaluation.metrics import fit_platt
 from DaTscanAILib.mni.atlas import load_atlas
 from DaTscanAILib.reading.inputs import Case, collect_cases
-from DaTscanAILib.training import engine
+from DaTscanAILib.training import engine, optimization
 from DaTscanAILib.training.augmentation import augment, smooth_to
 from DaTscanAILib.training.calibration import probability_rule
 from DaTscanAILib.training.grade_calibration import fit_region
@@ -93,13 +93,29 @@ def test_a_step_changes_the_sums_of_a_wide_dense_layer_by_little():
     network = torch.nn.Sequential(torch.nn.Linear(6000, 4), torch.nn.Linear(4, 2))
     before = [parameter.detach().clone() for parameter in network.parameters()]
     sums = network[0](torch.ones(1, 6000)).detach()
-    optimizer = engine.adam(network, plan)
+    optimizer = optimization.adam(network, plan)
     network(torch.ones(1, 6000)).square().sum().backward()
     optimizer.step()
     steps = [(new.detach() - old).abs().max().item() for new, old in zip(network.parameters(), before, strict=True)]
     assert steps == pytest.approx([1.5 / 6000, 1e-3, 1e-3, 1e-3], rel=1e-2)
     change = (network[0](torch.ones(1, 6000)) - sums).abs()
     assert change.tolist()[0] == pytest.approx([1.5] * 4, abs=0.01)
+
+
+def test_rates_rise_and_fall_as_the_plan_says_and_first_weights_are_scaled():
+    plan = replace(PLANS["nazari2021-striatum"], dense_rate=1e-5, warm_up=4, initial_scale=0.1)
+    assert [optimization.rate_factor(step, 100, plan) for step in (0, 1, 3, 4, 99)] == [0.25, 0.5, 1, 1, 1]
+    assert optimization.rate_factor(50, 100, replace(plan, warm_up=0, decay=True)) == pytest.approx(0.5)
+    networks = []
+    for one in (plan, replace(plan, initial_scale=1.0)):
+        torch.manual_seed(3)
+        networks.append(optimization.new_network(one))
+    small, usual = (optimization.first_dense(network) for network in networks)
+    assert torch.allclose(small.weight, 0.1 * usual.weight)
+    assert torch.equal(networks[0][-1].weight, networks[1][-1].weight)
+    groups = optimization.adam(networks[0], plan).param_groups
+    assert [group["lr"] for group in groups] == [1e-4, 1e-5]
+    assert groups[1]["params"] == [small.weight]
 
 
 def test_members_differ_in_weights_and_in_the_scans_that_they_leave_out(trained):

@@ -219,7 +219,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "nazari2021-without-striatum": Architecture(
         (1, 71, 90, 72),
-        "whole brain, in which preprocessing has masked the striatum, 236 million parameters (Nazari 2021)",
+        "whole brain without the box of the striatum, 236 million parameters (Nazari 2021)",
         partial(_nazari2021, hidden_units=(32, 16)),
     ),
     "wenzel2019": Architecture(

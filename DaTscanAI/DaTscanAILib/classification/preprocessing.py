@@ -8,7 +8,7 @@ import numpy as np
 from ..mni.atlas import FULL_BOX, GRID_SHAPE, GRID_SPACING, STRIATUM_BOX, Atlas, embed, load_atlas
 from .dat_spect_ud import CROP, slab, slab_weights
 
-BOXES = {"full": FULL_BOX, "striatum": STRIATUM_BOX}
+BOXES = {"full": FULL_BOX, "striatum": STRIATUM_BOX, "without_striatum": FULL_BOX}
 SLAB_HALF_THICKNESS = 3  # slices of 2 mm: 12 mm (Wenzel 2019)
 
 
@@ -17,9 +17,10 @@ class Preprocessing:
     """From the normalized scan (lower putamen left) to the network's input.
 
     Attributes:
-        box: `full`, `striatum`, `slab` (mean of 6 axial slices), or `slab72` (the slab and the 72 x 72 pixels of
-            `dat_spect_ud.py`, the patient's sides kept).
-        striatum_masked: set the hottest-voxels regions of the striatum to the reference level, or to the reference.
+        box: `full`, `striatum`, `without_striatum` (`full`, in which all of `striatum`'s box is set to the reference
+            level, or to the reference: Nazari 2021, Sci Rep 11:22932), `slab` (mean of 6 axial slices), or `slab72`
+            (the slab and the 72 x 72 pixels of `dat_spect_ud.py`, the patient's sides kept).
+        striatum_masked: set the hottest-voxels regions of the striatum alone so.
         window: values are clipped to this, in multiples of the reference level.
         offset, scale: then `(x - offset) / scale`.
         from_reference: instead `(r - x) / scale`, r being the model's reference (`explanation/reference.py`). The
@@ -46,14 +47,19 @@ class Preprocessing:
             atlas: of the regions.
             reference: `(91, 109, 91)`, the model's.
         """
-        if self.striatum_masked:
+        if not self.sees_striatum:
             unremarkable = reference if self.from_reference else np.float32(1)
-            voxels = np.where((atlas.regions >= 1) & (atlas.regions <= 4), unremarkable, voxels)
+            voxels = np.where(self._hidden(atlas), unremarkable, voxels)
         voxels = np.clip(self._boxed(voxels), *self.window)
         difference = self._boxed(reference) - voxels if self.from_reference else voxels - np.float32(self.offset)
         if self.brain_margin is not None:
             difference *= self._boxed(brain_mask(self.brain_margin))
         return difference / np.float32(self.scale)
+
+    @property
+    def sees_striatum(self) -> bool:
+        """Whether the input holds the striatum."""
+        return not self.striatum_masked and self.box != "without_striatum"
 
     @property
     def keeps_sides(self) -> bool:
@@ -78,6 +84,14 @@ class Preprocessing:
         return embed(
             np.repeat(relevance[:, :, None] / thickness, thickness, axis=2), (slice(0, 91), slice(0, 109), slab)
         )
+
+    def _hidden(self, atlas):
+        """bool `(91, 109, 91)`, what the networks are not shown."""
+        if self.box != "without_striatum":
+            return (atlas.regions >= 1) & (atlas.regions <= 4)
+        hidden = np.zeros(GRID_SHAPE, bool)
+        hidden[STRIATUM_BOX] = True
+        return hidden
 
     def _boxed(self, voxels):
         if self.box == "slab":

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from .arguments import SOME_FAILED, SUCCESS, positive, whole
+from .arguments import SOME_FAILED, SUCCESS, not_negative, positive, whole
 
 
 def add(commands) -> None:
@@ -50,6 +50,26 @@ def add(commands) -> None:
         action="store_true",
         help="the scans themselves, not differences from midway (nazari2021-...)",
     )
+    command.add_argument(
+        "--dense-rate", type=not_negative, metavar="R", help="Adam's rate of the first dense layer (nazari2021-...)"
+    )
+    command.add_argument(
+        "--warm-up", type=whole, default=0, metavar="N", help="steps in which the rates rise (nazari2021-...)"
+    )
+    command.add_argument(
+        "--initial-scale",
+        type=not_negative,
+        default=1.0,
+        metavar="X",
+        help="factor on the first weights of the first dense layer (nazari2021-...)",
+    )
+    command.add_argument(
+        "--tries",
+        nargs="*",
+        metavar="NAME",
+        help="other ways to train, with a table of them all (nazari2021-lrp); none named: all",
+    )
+    command.add_argument("--seeds", type=positive, default=1, metavar="N", help="of each try (nazari2021-lrp)")
     command.add_argument("--epochs", type=positive, metavar="N", help="of a training, at most (not kim2018)")
 
 
@@ -58,6 +78,8 @@ def run(options) -> int:
     from ..studies.run import StudyOptions, run_study
 
     values = {key: value for key, value in vars(options).items() if key not in ("run", "name")}
+    if options.tries is not None:
+        values["tries"] = tuple(options.tries)
     summary = run_study(options.name, StudyOptions(**values))
     print(f"{options.output}: {summary['data']['sentence']} Research use only.", file=sys.stderr)
     return SOME_FAILED if summary["data"]["failed"] else SUCCESS

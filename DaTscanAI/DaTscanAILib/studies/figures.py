@@ -89,6 +89,27 @@ def histogram_figure(path: Path, truth, score, xlabel: str, cut: float | None = 
     draw_to(path, draw, size)
 
 
+def stacked_histogram_figure(
+    path: Path, groups: dict[str, np.ndarray], xlabel: str, cut: float | None = None, size=(4.2, 3.6)
+) -> None:
+    """Distribution of a score in several groups, one on top of the other, and the cut as a line.
+
+    Args:
+        groups: `{legend: values}`, at most six.
+    """
+
+    def draw(axes):
+        bins = np.histogram_bin_edges(np.concatenate(list(groups.values())), 25)
+        legends = [f"{name} (n = {len(values)})" for name, values in groups.items()]
+        axes.hist(list(groups.values()), bins, stacked=True, color=_line_colors(len(groups)), label=legends)
+        if cut is not None:
+            axes.axvline(cut, color="black", lw=1, ls="--", label=f"cut {cut:.3g}")
+        axes.set(xlabel=xlabel, ylabel="Scans")
+        axes.legend(frameon=False, fontsize=8)
+
+    draw_to(path, draw, size)
+
+
 def learning_figure(path: Path, curves: dict[str, tuple], xlabel="Epoch", ylabel="Validation loss") -> None:
     """Learning curves `{legend: (x, y)}`; more than six are drawn alike."""
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from ..classification.answer import Classifier
+from ..classification.evidence import OVERALL
 from ..classification.model_folder import Model
 from ..explanation.lower_putamen import lower_putamen_relevance
+from ..explanation.methods import INTEGRATED_GRADIENTS, LRP
 from ..mni.atlas import GRID_AFFINE, GRID_SHAPE, Atlas, load_atlas, load_mri
 from ..reporting.colors import relevance_table
 from ..reporting.panels import (
@@ -32,16 +34,27 @@ class Explained:
     """What a model says of a set of scans, and why.
 
     Attributes:
+        truth: `(n,)` bool, labelled reduced.
         difference: `(n,)` reduced minus normal logit; above 0 the answer is "reduced".
-        putamen: `(n,)` mean relevance of the hottest voxels of the ipsilateral (lower) putamen.
+        putamen: `(n,)` mean relevance (LRP) of the hottest voxels of the ipsilateral (lower) putamen.
+        gradients: `(n,)` the same of integrated gradients from the model's reference; nan where not asked for.
         means: `{group: (91, 109, 91)}` mean relevance of `GROUPS`, lower putamen left; zero for an empty group.
+        scans: the same of the normalized scans.
         counts: scans by group.
     """
 
+    truth: np.ndarray
     difference: np.ndarray
     putamen: np.ndarray
+    gradients: np.ndarray
     means: dict[str, np.ndarray]
+    scans: dict[str, np.ndarray]
     counts: dict[str, int]
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Number in `GROUPS` of each scan, `(n,)`."""
+        return 2 * self.truth.astype(int) + (self.difference > 0)
 
     @property
     def heat(self) -> np.ndarray:
@@ -49,32 +62,56 @@ class Explained:
         return self.means["true_positive"] - self.means["true_negative"]
 
 
-def explain(workspace: Workspace, name: str, model: Model, scans: list, truth: np.ndarray) -> Explained:
-    """Answers and mean relevance maps of a set of scans, one pass, kept under `name` for a resumed run."""
+def explain(
+    workspace: Workspace, name: str, model: Model, scans: list, truth: np.ndarray, gradients: bool = False
+) -> Explained:
+    """Answers and mean relevance maps of a set of scans, one pass, kept under `name` for a resumed run.
+
+    Args:
+        gradients: read the lower putamen in integrated gradients, too.
+    """
 
     def compute():
         classifier, atlas = Classifier(model, workspace.device), load_atlas()
-        sums = np.zeros((len(GROUPS), *GRID_SHAPE))
+        sums = {what: np.zeros((len(GROUPS), *GRID_SHAPE)) for what in ("means", "scans")}
         counts, numbers = np.zeros(len(GROUPS), int), []
         for index, (one, is_reduced) in enumerate(zip(scans, truth, strict=True), 1):
             voxels = one.load()
-            answer = classifier.classify(voxels)
+            answer = classifier.classify(voxels, with_relevance=False)
             group = 2 * int(is_reduced) + int(answer.logit_difference > 0)
-            sums[group] += answer.relevance
+            relevance = map_of(classifier, voxels)
+            sums["means"][group] += relevance
+            sums["scans"][group] += voxels
             counts[group] += 1
-            putamen, _ = lower_putamen_relevance(answer.relevance, voxels, atlas)
-            numbers.append((answer.logit_difference, putamen))
+            maps = [relevance, map_of(classifier, voxels, INTEGRATED_GRADIENTS)] if gradients else [relevance]
+            putamen = [lower_putamen_relevance(one, voxels, atlas)[0] for one in maps]
+            numbers.append((answer.logit_difference, *putamen, np.nan)[:3])
             if index % 20 == 0 or index == len(scans):
                 workspace.say(f"{name}: relevance of {index} of {len(scans)} scans")
-        means = sums / np.maximum(counts, 1)[:, None, None, None]
-        return {"numbers": np.array(numbers), "means": means.astype(np.float32), "counts": counts}
+        divisor = np.maximum(counts, 1)[:, None, None, None]
+        means = {what: (total / divisor).astype(np.float32) for what, total in sums.items()}
+        return {"numbers": np.array(numbers), "counts": counts, **means}
 
-    arrays = workspace.finished_arrays(f"relevance_{name}", compute)
+    arrays = workspace.finished_arrays(f"groups_{name}", compute)
     return Explained(
+        np.asarray(truth, bool),
         *arrays["numbers"].T,
-        dict(zip(GROUPS, arrays["means"], strict=True)),
+        *(dict(zip(GROUPS, arrays[what], strict=True)) for what in ("means", "scans")),
         dict(zip(GROUPS, map(int, arrays["counts"]), strict=True)),
     )
+
+
+def map_of(classifier: Classifier, voxels: np.ndarray, method: str = LRP) -> np.ndarray:
+    """The relevance map of a normalized scan, float32 `(91, 109, 91)`; by default by LRP, as in the papers.
+
+    Args:
+        method: of `explanation.methods.METHODS`.
+    """
+    import torch
+
+    image = np.ascontiguousarray(classifier.model.network_input(voxels, classifier.atlas), np.float32)
+    tensor = torch.from_numpy(image)[None, None].to(classifier.device)
+    return classifier.maps.relevance([(1.0, tensor)], OVERALL, method)
 
 
 def outside_striatum(atlas: Atlas) -> np.ndarray:

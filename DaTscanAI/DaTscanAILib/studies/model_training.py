@@ -8,7 +8,7 @@ import numpy as np
 
 from ..classification.answer_rule import AnswerRule
 from ..classification.model_folder import Model, read_model, write_model
-from ..classification.networks import build_network, count_parameters
+from ..classification.networks import count_parameters
 from ..training.calibration import member_differences
 from ..training.card import bundle_metadata, describe_data
 from ..training.input_sets import ImageSet, Sets
@@ -51,9 +51,10 @@ def _train(workspace, plan, sets, checkpoints, patience):
     import torch
 
     from ..training.engine import run_engine
+    from ..training.optimization import new_network
 
     torch.manual_seed(plan.seed)
-    network = build_network(plan.architecture)
+    network = new_network(plan)
     best = run_engine(network, sets, plan, workspace.device, checkpoints, seed=plan.seed, patience=patience)
     network.load_state_dict(best)
     return network.to("cpu").eval()

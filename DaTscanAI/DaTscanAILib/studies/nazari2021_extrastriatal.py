@@ -10,20 +10,34 @@ disease is confined to the striatum). The study therefore adds the difference at
 (`clusters.spill_shells`), and only what is left there counts as a finding.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..evaluation.metrics import classification_metrics, roc_auc
 from ..mni.atlas import load_atlas
-from .clusters import Cluster, compare_classes, correlation, find_clusters, regional_uptake, spill_shells
-from .figures import roc_figure, scatter_figure
-from .group_maps import Explained, explain, heat_threshold, map_row, outside_striatum, rows_figure
+from .extrastriatal_search import lower_putamina, search
+from .figures import histogram_figure, roc_figure, scatter_figure
+from .group_maps import explain, heat_threshold, map_row, rows_figure
 from .model_training import write_learning_curves
-from .nazari2021_lrp import FULL, INPUT_CHOICE, RATE_CHOICE, SETS, Form, divide, limits, plan_of, train_on
+from .nazari_networks import (
+    ARCHITECTURE_CHOICE,
+    DIVISION_CHOICE,
+    SETS,
+    START_CHOICE,
+    departures,
+    divide,
+    limits,
+    plan_of,
+    train_on,
+    write_division,
+)
 from .summary import Findings
 from .tables import as_numbers, decimal, percent, shares_table, write_table
 from .workspace import Workspace
 
-SHARES = (876 / 1306, 130 / 1306, 300 / 1306)
+PAPERS_SETS = (876, 130, 300)
+SHARES = tuple(count / 1306 for count in PAPERS_SETS)
 SETTINGS = {
     "full": ("nazari2021-full", "Full image", ("97.0 %", "98.0 %", "96.0 %")),
     "striatum": ("nazari2021-striatum", "Striatum only", ("95.7 %", "99.3 %", "92.1 %")),
@@ -32,34 +46,49 @@ SETTINGS = {
 SEARCHED = ("full", "without_striatum")  # whose heat maps are searched for clusters
 MEASURES = ("accuracy", "sensitivity", "specificity")
 POSITIONS = (-36.0, -28.0, -20.0, -12.0, -4.0, 4.0, 12.0, 20.0, 28.0, 40.0)  # mm
-SIGNIFICANT = 0.05
+PAPERS_EPOCHS = 200  # without striatum
 CHOICES = [
-    "Dense layers of 32 and 16 for the full image and without striatum, of 16, 16 and 16 for the striatum only: "
-    "these give the numbers of parameters that the paper quotes.",
-    "The box of the striatum is 61 x 44 x 35 voxels at x -60..60, y -50..36, z -34..34 mm; the paper gives its size.",
-    INPUT_CHOICE,
-    RATE_CHOICE,
-    "The striatum that is masked, and that the threshold leaves out, is the large regions of the hottest voxels; "
-    "masked voxels are set to the reference level.",
+    f"{ARCHITECTURE_CHOICE[:-1]}; of 16, 16 and 16 for the striatum only, which make its 25 million.",
+    "The box of the striatum is 61 x 44 x 35 voxels at x -60..60, y -50..36, z -34..34 mm; the paper gives its size. "
+    '"Without striatum" sets all of it to the reference level, thalamus and amygdala included.',
+    DIVISION_CHOICE,
+    "200 epochs without striatum as in the paper; for the others their number is not given: training stops after 5 "
+    "without a lower validation loss. The best epoch's weights count.",
+    START_CHOICE,
     "Heat maps are of the correctly answered training and validation scans, so that the test scans confirm what "
-    "others have found; threshold: 95th percentile of the brain outside the striatum.",
+    "others have found; threshold: 95th percentile of the brain outside the large regions of the hottest voxels.",
     "A cluster that spans several regions of the atlas is divided among them; parts under 0.4 ml are left out. "
     "Ipsilateral is the side of the lower putamen.",
-    "A finding has a lower uptake in reduced scans at equal spill of the striatum (five shells of white matter and "
-    "ventricles around it, not within 12 mm of the region), age and sex: in the training scans after Benjamini and "
-    "Hochberg's correction for the number of clusters, and again in the test scans, p < 0.05 each.",
 ]
+DEVIATION = (
+    "The paper compares uptake by a plain test. Here a finding has a lower uptake in reduced scans at equal spill of "
+    "the striatum (five shells of white matter and ventricles around it, not within 12 mm of the region), age and "
+    "sex: in the training scans after Benjamini and Hochberg's correction for the number of clusters, and again in "
+    "the test scans, p < 0.05 each."
+)
 
 
-QUICK = Form(4, 4)
+@dataclass(frozen=True)
+class Form:
+    """Sizes of the study."""
+
+    epochs: int
+    patience: int
+    epochs_without_striatum: int
+
+
+FULL, QUICK = Form(40, 5, PAPERS_EPOCHS), Form(4, 4, 4)
 
 
 def run(workspace: Workspace) -> Findings:
     """The whole study."""
     form = workspace.form(FULL, QUICK)
     sets = divide(workspace, SHARES)
-    plans = {name: plan_of(workspace, published, form.epochs) for name, (published, *_) in SETTINGS.items()}
-    models = {name: train_on(workspace, name, plan, sets, form.patience) for name, plan in plans.items()}
+    epochs = dict.fromkeys(SETTINGS, form.epochs)
+    epochs["without_striatum"] = workspace.options.epochs or form.epochs_without_striatum
+    plans = {name: plan_of(workspace, published, epochs[name]) for name, (published, *_) in SETTINGS.items()}
+    patience = {**dict.fromkeys(SETTINGS, form.patience), "without_striatum": None}
+    models = {name: train_on(workspace, name, plan, sets, patience[name]) for name, plan in plans.items()}
     write_learning_curves(workspace, list(models))
     known, tested = np.flatnonzero(sets != 2), np.flatnonzero(sets == 2)
 
@@ -74,105 +103,17 @@ def run(workspace: Workspace) -> Findings:
     }
     heats = {name: explained_by(name, "training", known) for name in models}
     searched = {name: search(workspace, name, heats[name], known, tested) for name in SEARCHED}
-    _write_tables(workspace, sets, metrics, searched)
+    differences = write_division(workspace, sets)
+    _write_tables(workspace, metrics, searched)
     _draw_maps(workspace, heats)
     leading = _draw_leading(workspace, searched, known, tested)
-    return _findings(workspace, plans, sets, metrics, searched, leading, models)
+    return _findings(workspace, plans, sets, metrics, searched, leading, models, differences)
 
 
-def search(workspace: Workspace, name: str, explained: Explained, known, tested) -> list[dict]:
-    """The clusters of one heat map with their comparisons in the training and the test scans, findings first."""
-    atlas = load_atlas()
-    clusters = find_clusters(explained.heat, outside_striatum(atlas), heat_threshold(explained.heat, atlas), atlas)
-    if not clusters:
-        return []
-    arrays = workspace.finished_arrays(f"uptake_{name}", lambda: measure(workspace, clusters))
-    putamen = np.array([_lower_putamen(one) for one in workspace.scans])
-    records = []
-    for k, cluster in enumerate(clusters):
-        covariates = _covariates(workspace, arrays[f"spill_{k}"])
-        records.append(_compare(workspace, cluster, arrays["uptake"][:, k], covariates, putamen, known, tested))
-    corrected = _corrected([one["training"]["adjusted_p"] for one in records])
-    for record, p in zip(records, corrected, strict=True):
-        record["training"]["adjusted_p_corrected"] = p
-        record["confirmed"] = is_confirmed(record)
-    return sorted(records, key=lambda one: (not one["confirmed"], one["training"]["adjusted_p"]))
-
-
-def measure(workspace: Workspace, clusters: list[Cluster]) -> dict[str, np.ndarray]:
-    """Mean uptake of all scans: `uptake` `(n, clusters)`; in the k-th cluster's shells `spill_k` `(n, shells)`."""
-    atlas = load_atlas()
-    places = {"uptake": [np.flatnonzero(one.mask) for one in clusters]}
-    places |= {f"spill_{k}": spill_shells(one.label, one.side, atlas) for k, one in enumerate(clusters)}
-    rows = {name: [] for name in places}
-    workspace.say(f"uptake of {len(workspace.scans)} scans in {len(clusters)} clusters")
-    for one in workspace.scans:
-        voxels = one.load()
-        for name, regions in places.items():
-            rows[name].append(regional_uptake(voxels, regions))
-    return {name: np.array(values) for name, values in rows.items()}
-
-
-def _covariates(workspace, shells):
-    """Shells of a cluster, age and sex where every scan has them."""
-    columns = [shells]
-    ages, sexes = ([getattr(one.case, what) for one in workspace.scans] for what in ("age", "sex"))
-    if None not in ages:
-        columns.append(np.array(ages, float)[:, None])
-    if None not in sexes:
-        columns.append(np.array([[sex == "F"] for sex in sexes], float))
-    return np.column_stack(columns)
-
-
-def _compare(workspace, cluster, uptake, covariates, putamen, known, tested):
-    parts = {
-        part: compare_classes(uptake[scans], workspace.truth[scans], covariates[scans])
-        for part, scans in (("training", known), ("test", tested))
-    }
-    has_putamen = np.isfinite(putamen)
-    return {
-        "cluster": cluster.name,
-        "region": cluster.region,
-        "volume_ml": cluster.volume_ml,
-        "peak_mm": list(cluster.peak),
-        "peak_relevance": cluster.peak_value,
-        "correlation_with_putamen_sbr": correlation(uptake[has_putamen], putamen[has_putamen]),
-        **parts,
-        "uptake": uptake,
-    }
-
-
-def _corrected(p_values):
-    """Benjamini and Hochberg's false discovery rate."""
-    from scipy.stats import false_discovery_control
-
-    return [float(p) for p in false_discovery_control(p_values)]
-
-
-def is_confirmed(record: dict) -> bool:
-    """Whether a cluster's own uptake is lower in the reduced scans of the training set, and again of the test set."""
-    training, test = record["training"], record["test"]
-    return bool(
-        training["adjusted_p_corrected"] < SIGNIFICANT
-        and test["adjusted_p"] < SIGNIFICANT
-        and max(training["adjusted_difference_percent"], test["adjusted_difference_percent"]) < 0
-    )
-
-
-def _lower_putamen(one):
-    values = [one.facts["sbr"][f"putamen_{side}"] for side in ("left", "right")]
-    return min(values) if None not in values else np.nan
-
-
-def _write_tables(workspace, sets, metrics, searched):
+def _write_tables(workspace, metrics, searched):
     folder = workspace.folder("tables")
     for name, shares in metrics.items():
         shares_table(folder / f"test_{name}.csv", shares)
-    rows = [
-        [one.case.name, one.case.label, one.case.sex, one.case.age, SETS[number]]
-        for one, number in zip(workspace.scans, sets, strict=True)
-    ]
-    write_table(folder / "split.csv", ["case", "label", "sex", "age", "set"], rows)
     keys = ["difference_percent", "p", "adjusted_difference_percent", "adjusted_standard_error_percent", "adjusted_p"]
     header = [f"{part}_{key}" for part in ("training", "test") for key in [*keys, "auc", "auc_low", "auc_high"]]
     rows = [
@@ -191,13 +132,15 @@ def _write_tables(workspace, sets, metrics, searched):
             ),
             one["training"]["adjusted_p_corrected"],
             *(one["correlation_with_putamen_sbr"][key] for key in ("r", "low", "high")),
+            *(one["correlation_within_classes"][label]["r"] for label in ("normal", "reduced")),
             one["confirmed"],
         ]
         for name, records in searched.items()
         for one in records
     ]
     first = ["heat_map", "cluster", "volume_ml", "peak_x", "peak_y", "peak_z"]
-    last = ["training_adjusted_p_corrected", "r_putamen_sbr", "r_low", "r_high", "confirmed"]
+    last = ["training_adjusted_p_corrected", "r_putamen_sbr", "r_low", "r_high", "r_normal", "r_reduced"]
+    last.append("confirmed")
     write_table(folder / "clusters.csv", [*first, *header, *last], rows)
 
 
@@ -220,7 +163,7 @@ def _draw_maps(workspace, heats):
 
 
 def _draw_leading(workspace, searched, known, tested):
-    """ROC curves in both sets and scatter plot of the leading cluster; its record, None without clusters."""
+    """ROC curves, histograms and scatter plot of the leading cluster; its record, None without clusters."""
     records = [one for name in SEARCHED for one in searched[name]]
     if not records:
         return None
@@ -234,7 +177,10 @@ def _draw_leading(workspace, searched, known, tested):
         for part, scans in (("training", known), ("test", tested))
     }
     roc_figure(folder / "cluster_roc", curves)
-    putamen = np.array([_lower_putamen(one) for one in workspace.scans])
+    for part, scans in (("training", known), ("test", tested)):
+        label = f"Uptake, {leading['cluster']}, {part} scans"
+        histogram_figure(folder / f"cluster_histogram_{part}", workspace.truth[scans], uptake[scans], label)
+    putamen = lower_putamina(workspace)
     has_putamen = np.isfinite(putamen)
     r = leading["correlation_with_putamen_sbr"]
     scatter_figure(
@@ -249,7 +195,7 @@ def _draw_leading(workspace, searched, known, tested):
     return leading
 
 
-def _findings(workspace, plans, sets, metrics, searched, leading, models):
+def _findings(workspace, plans, sets, metrics, searched, leading, models, differences):
     confirmed = [
         f"{one['cluster']} ({name})" for name, records in searched.items() for one in records if one["confirmed"]
     ]
@@ -264,6 +210,7 @@ def _findings(workspace, plans, sets, metrics, searched, leading, models):
         ("Largest insula cluster: AUC, training", "0.668", _area(insula, "training")),
         ("Largest insula cluster: AUC, test", "0.621", _area(insula, "test")),
         ("Largest insula cluster: r with the putamen's SBR", "0.331", _r(insula)),
+        ("The same within normal, within reduced scans", "0.158, 0.270", _r_within(insula)),
         ("Clusters confirmed at equal spill", "not done", ", ".join(confirmed) or "none"),
     ]
     return Findings(
@@ -273,6 +220,7 @@ def _findings(workspace, plans, sets, metrics, searched, leading, models):
             **{name: int((sets == k).sum()) for k, name in enumerate(SETS)},
             "networks": ", ".join(dict.fromkeys(plan.architecture for plan in plans.values())),
             "epochs at most": plans["full"].epochs,
+            "epochs without striatum": plans["without_striatum"].epochs,
         },
         comparison=comparison,
         results={
@@ -280,10 +228,12 @@ def _findings(workspace, plans, sets, metrics, searched, leading, models):
             "clusters": {name: [_without_uptake(one) for one in records] for name, records in searched.items()},
             "confirmed": confirmed,
             "leading_cluster": leading["cluster"] if leading else None,
+            "balance_of_sets": differences,
             "models": {name: f"models/{model.folder.name}" for name, model in models.items()},
         },
         choices=CHOICES,
-        figures=["heat_maps", "cluster_roc", "cluster_scatter", "learning_curves"],
+        deviations=_deviations(plans, sets),
+        figures=["heat_maps", "cluster_roc", "cluster_scatter", "cluster_histogram_test"],
         warnings=limits(workspace),
     )
 
@@ -302,3 +252,17 @@ def _r(record):
     if record is None:
         return "no such cluster"
     return "{r:.3f} ({low:.3f} to {high:.3f})".format(**record["correlation_with_putamen_sbr"])
+
+
+def _r_within(record):
+    if record is None:
+        return "no such cluster"
+    return ", ".join(f"{record['correlation_within_classes'][label]['r']:.3f}" for label in ("normal", "reduced"))
+
+
+def _deviations(plans, sets):
+    found = [*departures(plans["full"], PAPERS_SETS, sets), DEVIATION]
+    epochs = plans["without_striatum"].epochs
+    if epochs != PAPERS_EPOCHS:
+        found.append(f"Without striatum: {epochs} epochs, the paper has {PAPERS_EPOCHS}.")
+    return found

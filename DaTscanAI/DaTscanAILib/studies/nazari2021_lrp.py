@@ -3,45 +3,47 @@
 Eur J Nucl Med Mol Imaging 49:1176.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..base.errors import DaTscanError
 from ..classification.answer import Classifier
 from ..evaluation.metrics import classification_metrics, roc_auc, youden_cutoff
 from ..reporting.panels import AXIAL_POSITIONS, relevance_limit
-from ..training.input_sets import build_sets
-from ..training.plans import PLANS, Plan
-from .figures import histogram_figure, roc_figure
-from .group_maps import GROUPS, explain, map_row, rows_figure, scan_row
-from .model_training import trained_model, write_learning_curves
-from .splits import age_differences, best_for_age
+from .figures import roc_figure, stacked_histogram_figure
+from .group_maps import GROUPS, explain, map_of, map_row, rows_figure, scan_row
+from .model_training import write_learning_curves
+from .nazari_networks import (
+    ARCHITECTURE_CHOICE,
+    DIVISION_CHOICE,
+    SETS,
+    START_CHOICE,
+    departures,
+    divide,
+    limits,
+    plan_of,
+    subgroup_ages,
+    train_on,
+    write_division,
+)
+from .nazari_tries import run_tries, summarize_tries
 from .summary import Findings
 from .tables import as_numbers, decimal, percent, shares_table, write_table
 from .workspace import Workspace
 
-SHARES = (864 / 1296, 144 / 1296, 288 / 1296)
-SETS = ("training", "validation", "test")
+PAPERS_SETS = (864, 144, 288)
+SHARES = tuple(count / 1296 for count in PAPERS_SETS)
 TREE_DEPTH, LEAST_IN_LEAF = 3, 5
-INPUT_CHOICE = (
-    "Unless --plain-input is given, the network sees what a scan midway between normal and reduced has more than the "
-    "scan: with the scan itself, relevance was negative in both classes, which the paper's maps are not."
-)
-RATE_CHOICE = (
-    "Adam's rate of 1e-4 is lowered for the first dense layer, some 490 times in the full-size networks and so for "
-    "99.9 % of their parameters: most of its units otherwise fell silent for good in the first epoch."
-)
+SIGN = "relevance of the ipsilateral putamen"
+GRADIENTS = "integrated gradients of the ipsilateral putamen"
 CHOICES = [
-    "Dense layers of 32 and 16: only they make the 236 million parameters that the paper quotes.",
-    "Of 100 divisions stratified by class and sex, the one whose sets differ least in mean age within the four "
-    "subgroups.",
+    ARCHITECTURE_CHOICE,
+    DIVISION_CHOICE,
     "The number of epochs is not given: training stops after 5 without a lower validation loss, and the best epoch's "
     "weights count.",
-    "Relevance starts as the difference of the logits, reduced minus normal, and the alpha-beta rule is the standard "
-    "one (alpha 2, beta 1): both are needed for the maps that the paper shows.",
-    INPUT_CHOICE,
-    RATE_CHOICE,
+    START_CHOICE,
+    "The second reading is also made with integrated gradients from the model's reference, the way of the maps that "
+    "this software shows by default.",
     "The heat map is the mean of the true positives minus that of the true negatives: positive argues for reduced.",
     "The cut-off of the SBR (lower putamen) and the classification tree (SBR, asymmetry, caudate/putamen ratio; "
     "depth 3, 5 scans a leaf at least) are learned from training and validation scans.",
@@ -68,56 +70,19 @@ def run(workspace: Workspace) -> Findings:
     write_learning_curves(workspace, ["full"])
     tested = np.flatnonzero(sets == 2)
     scans, truth = [workspace.scans[k] for k in tested], workspace.truth[tested]
-    explained = explain(workspace, "test", model, scans, truth)
+    explained = explain(workspace, "test", model, scans, truth, gradients=True)
     answers = {
         "network": explained.difference > 0,
-        "relevance of the ipsilateral putamen": explained.putamen > 0,
+        SIGN: explained.putamen > 0,
+        GRADIENTS: explained.gradients > 0,
         **conventional(workspace, sets),
     }
     metrics = {name: classification_metrics(truth, answer) for name, answer in answers.items()}
-    _write_tables(workspace, sets, scans, explained, answers, metrics)
+    tries = run_tries(workspace, plan, sets, form.patience, model, explained)
+    _write_tables(workspace, scans, explained, answers, metrics)
+    differences = write_division(workspace, sets)
     _draw(workspace, scans, truth, explained, model)
-    return _findings(workspace, plan, sets, explained, truth, metrics, model)
-
-
-def divide(workspace: Workspace, shares) -> np.ndarray:
-    """0 training, 1 validation, 2 test: stratified by class and sex, ages balanced within these (best of 100)."""
-    ages = [one.case.age for one in workspace.scans]
-    return best_for_age(strata_of(workspace), ages, shares, np.random.default_rng(workspace.options.seed))
-
-
-def strata_of(workspace: Workspace) -> list[tuple]:
-    """(class, sex) of each scan."""
-    return [(one.case.label, one.case.sex) for one in workspace.scans]
-
-
-def plan_of(workspace: Workspace, published: str, epochs: int) -> Plan:
-    """The paper's plan (Adam 1e-4, batches of 8) for its network or the one that the options put in its place.
-
-    Raises:
-        DaTscanError: the other network does not take the same input.
-    """
-    plan = replace(PLANS[published], epochs=epochs, seed=workspace.options.seed)
-    if workspace.options.plain_input:
-        plan = replace(plan, preprocessing=replace(plan.preprocessing, from_reference=False))
-    other = workspace.options.architecture
-    if other is None or plan.preprocessing.box == "striatum":
-        return plan
-    if other not in PLANS or PLANS[other].preprocessing.box != "full":
-        raise DaTscanError(
-            f"{other}: this study needs a network of the whole brain: choose compact or nazari2021-full."
-        )
-    return replace(plan, architecture=other)
-
-
-def train_on(workspace: Workspace, name: str, plan: Plan, sets: np.ndarray, patience: int):
-    """The model of a study's division."""
-    training, validation = ([workspace.scans[k] for k in np.flatnonzero(sets == number)] for number in (0, 1))
-
-    def inputs():
-        return build_sets(training, validation, plan, workspace.folder("work", "inputs", name))
-
-    return trained_model(workspace, name, plan, training, inputs, patience)
+    return _findings(workspace, plan, sets, explained, truth, metrics, model, differences, tries)
 
 
 def sbr_features(one) -> list[float]:
@@ -149,22 +114,19 @@ def conventional(workspace: Workspace, sets: np.ndarray) -> dict[str, np.ndarray
     return {"SBR of the lower putamen": low[tested] >= cut, "classification tree": tree.predict(features[tested])}
 
 
-def _write_tables(workspace, sets, scans, explained, answers, metrics):
+def _write_tables(workspace, scans, explained, answers, metrics):
     folder = workspace.folder("tables")
     for name, shares in metrics.items():
         shares_table(folder / f"{name.replace(' ', '_').lower()}.csv", shares)
-    rows = [
-        [one.case.name, one.case.label, one.case.sex, one.case.age, SETS[number]]
-        for one, number in zip(workspace.scans, sets, strict=True)
-    ]
-    write_table(folder / "split.csv", ["case", "label", "sex", "age", "set"], rows)
-    columns = ["case", "label", "logit_difference", "ipsilateral_putamen_relevance", *answers]
+    numbers = ["logit_difference", "ipsilateral_putamen_relevance", "ipsilateral_putamen_integrated_gradients"]
+    columns = ["case", "label", *numbers, *answers]
     rows = [
         [
             one.case.name,
             one.case.label,
             explained.difference[k],
             explained.putamen[k],
+            explained.gradients[k],
             *("reduced" if answer[k] else "normal" for answer in answers.values()),
         ]
         for k, one in enumerate(scans)
@@ -177,31 +139,48 @@ def _draw(workspace, scans, truth, explained, model):
     area = f"network, AUC {decimal(roc_auc(truth, explained.difference))}"
     putamen = f"putamen relevance, AUC {decimal(roc_auc(truth, explained.putamen))}"
     roc_figure(folder / "roc", {area: (truth, explained.difference), putamen: (truth, explained.putamen)})
-    histogram_figure(
-        folder / "putamen_relevance", truth, explained.putamen, "Mean relevance of the ipsilateral putamen", 0.0
+    stacked_histogram_figure(  # figure 5
+        folder / "putamen_relevance",
+        {name.replace("_", " "): explained.putamen[explained.groups == k] for k, name in enumerate(GROUPS)},
+        "Mean relevance of the ipsilateral putamen",
+        0.0,
     )
-    rows = [
-        ("Mean of the true negatives (n = {})".format(explained.counts["true_negative"]), "true_negative"),
-        ("Mean of the true positives (n = {})".format(explained.counts["true_positive"]), "true_positive"),
-    ]
-    limit = max(relevance_limit(explained.means[group]) for _, group in rows)
-    strips = [(name, map_row(explained.means[group], AXIAL_POSITIONS, limit)) for name, group in rows]
+    limit = _limit(explained)
+    strips = []
+    for group in ("true_negative", "true_positive"):  # figure 3: the mean scan above its mean map
+        name = f"{group.replace('_', ' ')}s (n = {explained.counts[group]})"
+        strips.append((f"Mean scan of the {name}", scan_row(explained.scans[group], AXIAL_POSITIONS)))
+        strips.append((f"Mean map of the {name}", map_row(explained.means[group], AXIAL_POSITIONS, limit)))
     strips.append(("Heat map: reduced minus normal", map_row(explained.heat, AXIAL_POSITIONS)))
     rows_figure(folder / "mean_maps", strips)
     _draw_misclassified(workspace, scans, truth, explained, model)
 
 
+def _limit(explained):
+    """One scale of colors for both mean maps."""
+    return max(relevance_limit(explained.means[group]) for group in ("true_negative", "true_positive"))
+
+
 def _draw_misclassified(workspace, scans, truth, explained, model):
-    """Every misclassified scan with its map, in pictures of their own."""
+    """Figure 4: every misclassified scan with its map beside the mean maps of both classes, a picture each."""
     wrong = np.flatnonzero((explained.difference > 0) != truth)
     folder = workspace.folder("figures", "misclassified")
     missing = [k for k in wrong if not (folder / f"{scans[k].case.name}.pdf").exists()]
-    classifier = Classifier(model, workspace.device) if missing else None
+    if not missing:
+        return
+    classifier, limit = Classifier(model, workspace.device), _limit(explained)
+    means = [
+        (f"Mean map of the {group.replace('_', ' ')}s", map_row(explained.means[group], AXIAL_POSITIONS, limit))
+        for group in ("true_negative", "true_positive")
+    ]
     for k in missing:
         voxels = scans[k].load()
-        relevance = classifier.classify(voxels).relevance
-        rows = [("Scan, the lower putamen on the left", voxels), ("Relevance", relevance)]
-        strips = [(rows[0][0], scan_row(voxels, AXIAL_POSITIONS)), (rows[1][0], map_row(relevance, AXIAL_POSITIONS))]
+        relevance = map_of(classifier, voxels)
+        strips = [
+            ("Scan, the lower putamen on the left", scan_row(voxels, AXIAL_POSITIONS)),
+            ("Its relevance, in colors of its own scale", map_row(relevance, AXIAL_POSITIONS)),
+            *means,
+        ]
         difference, putamen = explained.difference[k], explained.putamen[k]
         title = (
             f"{scans[k].case.name}: labelled {scans[k].case.label}, "
@@ -221,17 +200,9 @@ def inconsistent(explained, truth: np.ndarray) -> dict[str, int]:
     }
 
 
-def _findings(workspace, plan, sets, explained, truth, metrics, model):
-    network, putamen = metrics["network"], metrics["relevance of the ipsilateral putamen"]
+def _findings(workspace, plan, sets, explained, truth, metrics, model, differences, tries):
+    network, putamen = metrics["network"], metrics[SIGN]
     errors = inconsistent(explained, truth)
-    ages = [
-        float(
-            np.mean(
-                [one.case.age for one, n in zip(workspace.scans, sets, strict=True) if n == k and one.case.age] or [0]
-            )
-        )
-        for k in range(3)
-    ]
     published = {
         "accuracy": ("95.8 %", "96.9 %"),
         "sensitivity": ("92.8 %", "97.8 %"),
@@ -249,7 +220,7 @@ def _findings(workspace, plan, sets, explained, truth, metrics, model):
     ]
     comparison += [
         (f"{name[0].upper()}{name[1:]}: accuracy", "not at hand", percent(metrics[name]["accuracy"]))
-        for name in ("SBR of the lower putamen", "classification tree")
+        for name in (GRADIENTS, "SBR of the lower putamen", "classification tree")
     ]
     comparison.append(
         (
@@ -258,6 +229,7 @@ def _findings(workspace, plan, sets, explained, truth, metrics, model):
             "{contradicted_by_relevance} of {errors}".format(**errors),
         )
     )
+    comparison += summarize_tries(tries)
     return Findings(
         title="Relevance maps of a network for the whole brain",
         source="Nazari et al. 2021, Eur J Nucl Med Mol Imaging 49:1176",
@@ -268,36 +240,17 @@ def _findings(workspace, plan, sets, explained, truth, metrics, model):
         },
         comparison=comparison,
         results={
-            "mean_age_by_set": dict(zip(SETS, ages, strict=True)),
+            "balance_of_sets": differences,
             "largest_age_difference_by_subgroup": subgroup_ages(workspace, sets),
             "groups": {name: explained.counts[name] for name in GROUPS},
             "test": {name: as_numbers(shares) for name, shares in metrics.items()},
             "roc_auc": roc_auc(truth, explained.difference).as_dict(),
             "errors": errors,
             "model": f"models/{model.folder.name}",
+            "tries": tries,
         },
         choices=CHOICES,
+        deviations=departures(plan, PAPERS_SETS, sets),
         figures=["mean_maps", "putamen_relevance", "roc", "learning_curves"],
         warnings=limits(workspace),
     )
-
-
-def subgroup_ages(workspace: Workspace, sets: np.ndarray) -> dict[str, float]:
-    """Years between the mean ages of two sets, at most, in each subgroup of class and sex."""
-    ages = [one.case.age for one in workspace.scans]
-    differences = age_differences(strata_of(workspace), ages, sets)
-    return {f"{label} {sex or 'of unknown sex'}": years for (label, sex), years in differences.items()}
-
-
-def limits(workspace: Workspace) -> list[str]:
-    """What the options take from the paper's experiment."""
-    found = []
-    if workspace.options.architecture:
-        found.append(f"The network {workspace.options.architecture} stands in place of the paper's.")
-    if workspace.options.plain_input:
-        found.append("The network saw the scan itself, not its difference from midway.")
-    if any(one.case.sex is None for one in workspace.scans):
-        found.append("The manifest does not give every sex: scans without one are a stratum of their own.")
-    if any(one.case.age is None for one in workspace.scans):
-        found.append("The manifest does not give every age: the balance of ages is of the others.")
-    return found

@@ -1,5 +1,6 @@
 """The five published studies by name."""
 
+from dataclasses import fields
 from importlib import import_module
 
 from ..base.errors import DaTscanError
@@ -37,23 +38,30 @@ def run_study(name: str, options: StudyOptions) -> dict:
     return write_summary(workspace, study.run(workspace))
 
 
+_INCEPTION, _NAZARI = ("kim2018", "quan2019"), ("nazari2021-lrp", "nazari2021-extrastriatal")
 # Options that only some studies know; silently ignored, they would mislead.
 _OPTIONS = {
-    "weights": ("kim2018", "quan2019"),
-    "random_weights": ("kim2018", "quan2019"),
-    "keras_pooling": ("kim2018", "quan2019"),
+    "weights": _INCEPTION,
+    "random_weights": _INCEPTION,
+    "keras_pooling": _INCEPTION,
     "random_slice": ("kim2018",),
     "paper_shares": ("quan2019",),
     "independent": ("wenzel2019",),
-    "architecture": ("nazari2021-lrp", "nazari2021-extrastriatal"),
-    "plain_input": ("nazari2021-lrp", "nazari2021-extrastriatal"),
-    "epochs": ("quan2019", "wenzel2019", "nazari2021-lrp", "nazari2021-extrastriatal"),
+    "architecture": _NAZARI,
+    "plain_input": _NAZARI,
+    "dense_rate": _NAZARI,
+    "warm_up": _NAZARI,
+    "initial_scale": _NAZARI,
+    "tries": ("nazari2021-lrp",),
+    "seeds": ("nazari2021-lrp",),
+    "epochs": ("quan2019", "wenzel2019", *_NAZARI),
 }
 
 
 def _check_options(name, options):
+    defaults = {field.name: field.default for field in fields(StudyOptions)}
     for option, studies in _OPTIONS.items():
-        if getattr(options, option) and name not in studies:
+        if getattr(options, option) != defaults[option] and name not in studies:
             raise DaTscanError(
                 f"--{option.replace('_', '-')} is no option of {name}, only of {' and '.join(studies)}."
             )

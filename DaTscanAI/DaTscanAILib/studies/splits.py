@@ -58,3 +58,26 @@ def age_differences(strata: list, ages: list[float | None], sets: np.ndarray) ->
         for stratum, of_stratum in members.items()
     }
     return {stratum: float(max(values) - min(values)) for stratum, values in means.items() if values}
+
+
+def analysis_of_variance(values: list[float | None], sets: np.ndarray) -> dict:
+    """Whether a quantity differs between the sets, by one-way analysis of variance.
+
+    Args:
+        values: of each scan; those without one are left out. A class or a sex counts as 0 and 1.
+        sets: number of the set of each scan.
+
+    Returns:
+        `means` by set, `f` and `p`; both None where the values do not vary within the sets.
+    """
+    from scipy.stats import f_oneway
+
+    known = np.array([value is not None for value in values])
+    numbers = np.array([value if value is not None else 0.0 for value in values], float)
+    groups = [numbers[known & (sets == k)] for k in np.unique(sets)]
+    means = [float(group.mean()) if group.size else None for group in groups]
+    groups = [group for group in groups if group.size]
+    if len(groups) < 2 or not any(np.ptp(group) > 0 for group in groups):
+        return {"means": means, "f": None, "p": None}
+    found = f_oneway(*groups)
+    return {"means": means, "f": float(found.statistic), "p": float(found.pvalue)}

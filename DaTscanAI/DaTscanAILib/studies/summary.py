@@ -30,6 +30,7 @@ class Findings:
         choices: how what the paper leaves open was settled, one sentence each.
         figures: names of PNG files in `figures` that the page shows.
         warnings: what limits the results, one sentence each.
+        deviations: where this run departs from what the paper says, one sentence each.
     """
 
     title: str
@@ -40,6 +41,7 @@ class Findings:
     choices: list[str]
     figures: list[str]
     warnings: list[str] = field(default_factory=list)
+    deviations: list[str] = field(default_factory=list)
 
 
 def write_summary(workspace: Workspace, findings: Findings) -> dict:
@@ -58,6 +60,7 @@ def write_summary(workspace: Workspace, findings: Findings) -> dict:
         "data": describe_scans(workspace),
         "comparison": [dict(zip(("quantity", "paper", "here"), row, strict=True)) for row in findings.comparison],
         "results": findings.results,
+        "deviations": findings.deviations,
         "choices": findings.choices,
         "warnings": findings.warnings,
         "statement": RESEARCH_STATEMENT,
@@ -88,12 +91,19 @@ def page_bytes(workspace: Workspace, findings: Findings, summary: dict) -> bytes
     page = Page(f"DaTscanAI study: {workspace.name}")
     y = _header(page, workspace, findings, summary)
     y = _comparison(page, y, findings.comparison)
-    lines = [line for sentence in findings.choices for line in _bullet(sentence)]
-    room = FOOTER_TOP - 22 - LINE * len(lines) - y
+    parts = [
+        ("Where this run departs from the paper", findings.deviations),
+        ("What the paper leaves open was settled so", findings.choices),
+    ]
+    small_print = [(title, [line for one in sentences for line in _bullet(one)]) for title, sentences in parts]
+    small_print = [(title, lines) for title, lines in small_print if lines]
+    room = FOOTER_TOP - 10 - sum(LINE * (len(lines) + 1) + 4 for _, lines in small_print) - y
     y = _figures(page, y, [workspace.output / "figures" / f"{name}.png" for name in findings.figures], room)
-    page.text(LEFT, y + LINE, "What the paper leaves open was settled so", 8, bold=True)
-    for number, (line, indent) in enumerate(lines, 2):
-        page.text(LEFT + indent, y + number * LINE, line, 7.5)
+    for title, lines in small_print:
+        page.text(LEFT, y + LINE, title, 8, bold=True)
+        for number, (line, indent) in enumerate(lines, 2):
+            page.text(LEFT + indent, y + number * LINE, line, 7.5)
+        y += LINE * (len(lines) + 1) + 4
     page.line(LEFT, FOOTER_TOP, RIGHT, FOOTER_TOP, 0.8, _GRAY)
     page.text(LEFT, FOOTER_TOP + 12, RESEARCH_STATEMENT, 8.5, bold=True)
     return page.to_bytes()

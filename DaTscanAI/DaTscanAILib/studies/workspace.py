@@ -43,6 +43,11 @@ class StudyOptions:
         independent: manifest of other scans to test on (wenzel2019).
         architecture: network in place of the published one (nazari2021-lrp, nazari2021-extrastriatal).
         plain_input: show the networks the scans themselves (nazari2021-lrp, nazari2021-extrastriatal).
+        dense_rate: learning rate of the first dense layer (nazari2021-...); None for the lowered one.
+        warm_up: steps in which the rates rise to their values (nazari2021-...).
+        initial_scale: factor on the first weights of the first dense layer (nazari2021-...).
+        tries: other ways to train that are tried too, () for all of `nazari_tries.TRIES` (nazari2021-lrp).
+        seeds: of each try (nazari2021-lrp).
         epochs: of each training, at most, in place of the form's (all but kim2018).
     """
 
@@ -62,6 +67,11 @@ class StudyOptions:
     architecture: str | None = None
     plain_input: bool = False
     epochs: int | None = None
+    dense_rate: float | None = None
+    warm_up: int = 0
+    initial_scale: float = 1.0
+    tries: tuple[str, ...] | None = None
+    seeds: int = 1
 
 
 class Workspace:
@@ -153,6 +163,7 @@ class Workspace:
             "architecture": options.architecture,
             "plain_input": options.plain_input,
             "epochs": options.epochs,
+            "steps": [options.dense_rate, options.warm_up, options.initial_scale],
             "independent": options.independent.name if options.independent else None,
             "scans": [_identity(one.case) for one in self.scans],
         }

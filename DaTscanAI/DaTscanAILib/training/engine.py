@@ -1,7 +1,6 @@
 """The training engine: MONAI's supervised trainer on ignite, with checkpoints, validation and the best weights."""
 
 import json
-import math
 import os
 import sys
 from contextlib import contextmanager
@@ -10,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from .allocator import keep_freed_memory
+from .optimization import adam, rate_factor
 from .targets import ordinal_loss
-
-DENSE_STEP = 1.5  # most that a step may change the sum of a unit in the first dense layer, for inputs of 1
 
 
 @contextmanager
@@ -77,9 +75,7 @@ def _run_engine(network, sets, plan, device, folder, seed, patience):
     optimizer = idist.auto_optim(adam(bare(network), plan))
     loader = _loader(sets.training, plan, shuffle=True, seed=seed)
     steps = len(loader) * plan.epochs
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: 0.5 * (1 + math.cos(math.pi * min(step / steps, 1))) if plan.decay else 1.0
-    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(step, steps, plan))
     loss = head_losses(plan, device)
     trainer = SupervisedTrainer(
         device=torch.device(device),
@@ -126,27 +122,6 @@ def average_taken(network, taken: bool):
         yield
     finally:
         network[0] = first
-
-
-def adam(network, plan):
-    """Fused Adam with the plan's learning rate, lower for a first dense layer of very many inputs.
-
-    Adam changes each weight by about the rate, however small it is. Where a unit sums 60,000 to 7 million inputs, its
-    sum so jumps by tens in the first steps, and most units of the small dense layers here fell silent for good: all
-    16 of Nazari's striatum network, 10 to 15 of 16 in the compact one.
-
-    Args:
-        network: `torch.nn.Module` on its device.
-        plan: `plans.Plan`.
-    """
-    import torch
-
-    dense = next((layer for layer in network.modules() if isinstance(layer, torch.nn.Linear)), None)
-    slow = None if dense is None else dense.weight
-    groups = [{"params": [parameter for parameter in network.parameters() if parameter is not slow]}]
-    if slow is not None:
-        groups.append({"params": [slow], "lr": min(plan.learning_rate, DENSE_STEP / dense.in_features)})
-    return torch.optim.AdamW(groups, plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
 
 
 def bare(network):

@@ -18,6 +18,9 @@ class Plan:
         spares: networks trained beyond these; the `members` with the lowest validation loss are kept, because now and
             then one starts from weights that learn nothing.
         epochs, batch_size, learning_rate, weight_decay: of Adam; with `decay` the rate falls along a cosine to 0.
+        dense_rate: of the first dense layer; None for the lowered one of `optimization.adam`.
+        warm_up: steps in which the rate rises to its value.
+        initial_scale: factor on the first weights of the first dense layer of a network that starts from nothing.
         copies: augmented copies of each scan; 0 trains on the scans as they are.
         planted: share of these that get one more lesion (`lesions.py`), where the regional losses are known.
         patience: epochs without a lower validation loss after which training stops; None for all epochs.
@@ -46,6 +49,9 @@ class Plan:
     learning_rate: float = 1e-4
     weight_decay: float = 0.0
     decay: bool = False
+    dense_rate: float | None = None
+    warm_up: int = 0
+    initial_scale: float = 1.0
     copies: int = 0
     planted: float = 0.0
     patience: int | None = None
@@ -106,7 +112,7 @@ PLANS = {
     "nazari2021-full": Plan("nazari2021-full", Preprocessing(from_reference=True), epochs=20),
     "nazari2021-striatum": Plan("nazari2021-striatum", Preprocessing(box="striatum", from_reference=True), epochs=20),
     "nazari2021-without-striatum": Plan(
-        "nazari2021-without-striatum", Preprocessing(striatum_masked=True, from_reference=True), epochs=20
+        "nazari2021-without-striatum", Preprocessing(box="without_striatum", from_reference=True), epochs=200
     ),
 }
 

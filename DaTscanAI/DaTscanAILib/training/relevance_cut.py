@@ -19,7 +19,7 @@ def relevance_cut(networks: list, images, contrast, preprocessing, reference: np
     from ..evaluation.metrics import youden_cutoff
     from ..explanation.integrated_gradients import IntegratedGradients
 
-    if preprocessing.striatum_masked:
+    if not preprocessing.sees_striatum:
         return 0.0
     compared_with = _batch(preprocessing.apply(reference, atlas, reference))
     maps = [IntegratedGradients(network, compared_with, contrast) for network in networks]

@@ -160,6 +160,7 @@ def train_member(number: int, inputs: ImageSet, plan: Plan, work: Path, device: 
 
     from ..classification.weights import read_weights, write_weights
     from .engine import run_engine
+    from .optimization import new_network
 
     finished = work / f"member_{number}.safetensors"
     network = build_network(plan.architecture, initialize=not finished.exists())
@@ -173,7 +174,7 @@ def train_member(number: int, inputs: ImageSet, plan: Plan, work: Path, device: 
         network = members[number % len(members)]
         best = train_on(network, sets, plan, choose_device(device), folder, seed)
     else:
-        network = build_network(plan.architecture)
+        network = new_network(plan)
         best = run_engine(network, sets, plan, choose_device(device), folder, seed, patience=plan.patience)
     network.load_state_dict(best)
     write_weights(finished, network.state_dict())
