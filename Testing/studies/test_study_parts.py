@@ -23,6 +23,7 @@ from DaTscanAILib.studies import (
     nazari2021_lrp,
     quan2019,
     wenzel2019,
+    wenzel_samples,
 )
 from DaTscanAILib.studies.clusters import (
     adjusted_difference,
@@ -34,9 +35,17 @@ from DaTscanAILib.studies.clusters import (
 from DaTscanAILib.studies.figures import CURVE_POINTS, roc_band
 from DaTscanAILib.studies.group_maps import heat_threshold, outside_striatum
 from DaTscanAILib.studies.heads import train_dense_head, train_top_layer
+from DaTscanAILib.studies.kim_training import labelled_features
 from DaTscanAILib.studies.picture_augmentation import KIM_COPIES, kim_copies, quan_copies
 from DaTscanAILib.studies.slices import axial_picture, chosen_slice, random_slice, representative_slice
-from DaTscanAILib.studies.splits import age_differences, allot, analysis_of_variance, balanced, best_for_age
+from DaTscanAILib.studies.splits import (
+    age_differences,
+    allot,
+    analysis_of_variance,
+    balanced,
+    best_for_age,
+    papers_classes,
+)
 from DaTscanAILib.training.plans import PLANS
 from DaTscanAILib.training.preparation import Prepared
 
@@ -147,13 +156,18 @@ def test_kims_threshold_is_of_the_probability_of_normal():
     assert np.array_equal(1 - score <= found["threshold_on_normal"], truth)
 
 
-def test_quans_classes_have_the_papers_share():
+def test_a_papers_sample_has_its_numbers_or_its_shares():
+    papers = (quan2019.PAPER_REDUCED, quan2019.PAPER_NORMAL)
     truth = np.repeat([True, False], [300, 500])
-    used = quan2019.papers_classes(truth, 0, True)
+    used = papers_classes(truth, *papers, 0, True)
     assert truth[used].sum() == 300
     assert (~truth[used]).sum() == round(300 / 449 * 210)
-    assert np.array_equal(quan2019.papers_classes(truth, 0, False), np.arange(800))
-    assert quan2019.papers_classes(np.repeat([True, False], [900, 900]), 0, True).size == 659
+    assert np.array_equal(papers_classes(truth, *papers, 0, False), np.arange(800))  # too few reduced ones: all
+    large = np.repeat([True, False], [900, 900])
+    for shares in (False, True):
+        assert papers_classes(large, *papers, 0, shares).size == 659
+    used = papers_classes(large, wenzel_samples.PAPER_REDUCED, wenzel_samples.PAPER_NORMAL, 0, False)
+    assert (large[used].sum(), (~large[used]).sum()) == (438, 207)
 
 
 def test_a_random_slice_passes_through_both_striata(random):
@@ -222,7 +236,7 @@ def test_44_fold_augmentation_gives_44_different_pictures_half_of_them_flipped(r
 def test_every_copy_carries_the_label_of_its_scan():
     features = {scan: np.full((44, 3), scan, np.float32) for scan in (2, 5, 7)}
     truth = np.array([0, 0, 1, 0, 0, 0, 0, 1], bool)
-    stacked, labels = kim2018.labelled_features(features, truth, np.array([2, 5, 7]))
+    stacked, labels = labelled_features(features, truth, np.array([2, 5, 7]))
     assert len(stacked) == len(labels) == 132
     assert np.array_equal(labels, stacked[:, 0] != 5)
 

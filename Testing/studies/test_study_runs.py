@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from pdf_reader import PdfFile
+from scipy import stats
 from study_factory import make_torchvision_importable, synthetic_scan, write_cohort
 
 from DaTscanAILib.base.errors import DaTscanError
@@ -26,7 +27,10 @@ from DaTscanAILib.studies import (
     nazari_networks,
     quan2019,
     wenzel2019,
+    wenzel_outcomes,
+    wenzel_samples,
 )
+from DaTscanAILib.studies.fine_tuning import fine_tune
 from DaTscanAILib.studies.inception import FEATURES, Extractor, load_extractor, pooling_without_padding, to_input
 from DaTscanAILib.studies.run import STUDIES, run_study
 from DaTscanAILib.studies.workspace import StudyOptions, Workspace
@@ -43,8 +47,8 @@ def cohort(tmp_path_factory):
 def smallest(monkeypatch):
     """Forms that are shorter still than the quick ones."""
     monkeypatch.setattr(kim2018, "QUICK", kim2018.Form(copies=2, iterations=200, bootstrap=20))
-    monkeypatch.setattr(quan2019, "QUICK", quan2019.Form(folds=2, epochs=6, copies=2))
-    monkeypatch.setattr(wenzel2019, "QUICK", wenzel2019.Form(splits=1, epochs=1, patience=2))
+    monkeypatch.setattr(quan2019, "QUICK", quan2019.Form(folds=2, epochs=6, copies=2, fine_tuning_epochs=1))
+    monkeypatch.setattr(wenzel2019, "QUICK", wenzel2019.Form(splits=1, epochs=1, patience=None))
     monkeypatch.setattr(nazari2021_lrp, "QUICK", nazari2021_lrp.Form(epochs=2, patience=2))
     monkeypatch.setattr(
         nazari2021_extrastriatal,
@@ -113,8 +117,8 @@ class PixelMeans(Extractor):
 
 
 def test_kim2018_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
-    monkeypatch.setattr(kim2018, "load_extractor", lambda _: PixelMeans(None, "random", True, "cpu"))
-    assert run("kim2018", cohort, tmp_path / "out", "--random-weights") == 0
+    monkeypatch.setattr(kim2018, "load_extractor", lambda *_: PixelMeans(None, "random", True, "cpu"))
+    assert run("kim2018", cohort, tmp_path / "out", "--random-weights", "--controls") == 0
     figures = ("roc", "scores", "learning_curve", "augmentation")
     tables = ("scans", "contingency", "at_threshold", "at_0.5")
     summary = check_outputs("kim2018", tmp_path / "out", figures, tables)
@@ -128,12 +132,18 @@ def test_kim2018_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
     assert counts[0, 0] / counts[:, 0].sum() == at["sensitivity"]["value"]
     assert counts[1, 1] / counts[:, 1].sum() == at["specificity"]["value"]
     monkeypatch.setattr(PixelMeans, "__call__", None)  # a resumed run computes no feature again
-    resumes("kim2018", cohort, tmp_path / "out", "--random-weights")
+    assert list(summary["results"]["controls"]) == ["random slice"]  # its weights are random already
+    assert "Inception's weights: random" in summary["deviations"][-1]
+    resumes("kim2018", cohort, tmp_path / "out", "--random-weights", "--controls")
 
 
 def test_quan2019_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
-    monkeypatch.setattr(quan2019, "load_extractor", lambda _: PixelMeans(None, "none", False, "cpu"))
-    assert run("quan2019", cohort, tmp_path / "out") == 0
+    network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(26), torch.nn.Flatten(), torch.nn.Linear(2028, FEATURES))
+    monkeypatch.setattr(
+        quan2019, "load_extractor", lambda _, random=False: PixelMeans(network, "none", random, "cpu")
+    )
+    more = ("--fine-tune", "--controls")
+    assert run("quan2019", cohort, tmp_path / "out", *more) == 0
     tables = ("cross_validation", "test", "test_scores")
     summary = check_outputs("quan2019", tmp_path / "out", ("roc", "precision_recall", "learning_curves"), tables)
     with (tmp_path / "out" / "tables" / "cross_validation.csv").open(newline="") as stream:
@@ -146,8 +156,28 @@ def test_quan2019_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
     with (tmp_path / "out" / "tables" / "test_scores.csv").open(newline="") as stream:
         wrong = [row for row in csv.DictReader(stream) if (float(row["score"]) >= 0.5) != (row["label"] == "reduced")]
     assert (tmp_path / "out" / "figures" / "misclassified.png").exists() == bool(wrong)
+    assert list(summary["results"]["others"]) == ["base fine-tuned", "random weights"]
+    assert (tmp_path / "out" / "models" / "base_fine_tuned.safetensors").exists()
     monkeypatch.setattr(heads, "dense_head", None)  # a resumed run trains nothing
-    resumes("quan2019", cohort, tmp_path / "out")
+    resumes("quan2019", cohort, tmp_path / "out", *more)
+
+
+def test_the_base_learns_with_its_head_and_the_extractor_stays_as_it_is():
+    """Colors tell the classes, which a base of zeros cannot see before it has learned."""
+    truth = np.arange(16) % 2 == 1
+    pictures = [np.full((3, 20, 20), 200 if reduced else 20, np.uint8) for reduced in truth]
+    base = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, FEATURES))
+    torch.nn.init.zeros_(base[2].weight)
+    extractor = Extractor(base, "none", False, "cpu")
+    tuned, head, losses = fine_tune(extractor, heads.dense_head(0), pictures, truth, 30, 16, seed=1, rate=1e-3)
+    assert losses[-1] < 0.1 < losses[0]
+    assert not base[2].weight.any()
+    scores = heads.dense_head_scores(head, tuned(np.stack(pictures)))
+    assert np.array_equal(scores > 0.5, truth)
+    assert (
+        fine_tune(extractor, heads.dense_head(0), pictures, truth, 2, 16, seed=1)[2]
+        == fine_tune(extractor, heads.dense_head(0), pictures, truth, 2, 16, seed=1)[2]
+    )
 
 
 # ---- Inception's weights
@@ -235,7 +265,11 @@ def test_wenzel2019_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
     more = ("--independent", str(other))
     assert run("wenzel2019", cohort, tmp_path / "out", *more) == 0
     figures = ("accuracy", "cross_testing_cnn", "cross_testing_cnn_independent", "learning_curves")
-    summary = check_outputs("wenzel2019", tmp_path / "out", figures, ("splits", "cross_testing", "learning_curves"))
+    tables = ("splits", "cross_testing", "cut_offs", "paired_tests", "learning_curves")
+    summary = check_outputs("wenzel2019", tmp_path / "out", figures, tables)
+    assert "12 normal and 12 reduced scans; the paper had 207 and 438." in summary["deviations"]
+    cuts = summary["results"]["cut_offs"]["aal"]  # smoothing lowers the SBR, and the cut-off with it
+    assert cuts["smoothed"]["mean"] < cuts["original"]["mean"]
     accuracy = summary["results"]["accuracy"]
     assert accuracy["split"]["hottest"]["original"]["original"]["mean"] > 0.7  # synthetic losses are plain
     assert set(accuracy) == {"split", "independent"}
@@ -246,20 +280,59 @@ def test_wenzel2019_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
     resumes("wenzel2019", cohort, tmp_path / "out", *more)
 
 
+def test_tests_over_the_splits_are_paired():
+    """Differences of 1 to 5 %: t = mean / (sd / sqrt n) in closed form; all five signs alike, p = 2 / 2 ** 5."""
+    second = np.array([0.90, 0.95, 0.93, 0.97, 0.91])
+    found = wenzel_outcomes.compare(second + np.arange(1, 6) / 100, second)
+    t = 0.03 / (np.std([0.01, 0.02, 0.03, 0.04, 0.05], ddof=1) / np.sqrt(5))
+    assert found["mean_difference"] == pytest.approx(0.03)
+    assert found["p_t"] == pytest.approx(2 * stats.t.sf(t, 4))
+    assert found["p_wilcoxon"] == pytest.approx(2 / 2**5)
+    assert wenzel_outcomes.compare(second, second)["p_t"] == 1.0
+    assert wenzel_outcomes.compare(second[:1], second[1:2])["p_t"] is None
+
+
+def test_the_sample_is_of_one_camera_and_the_others_are_independent(tmp_path, monkeypatch):
+    manifest, prepared = write_cohort(tmp_path / "cohort", 60)
+    with manifest.open(newline="") as stream:
+        header, *rows = csv.reader(stream)
+    sites = ["big"] * 44 + ["small"] * 16
+    with manifest.open("w", newline="") as stream:
+        csv.writer(stream).writerows(
+            [[*header, "site"], *([*row, site] for row, site in zip(rows, sites, strict=True))]
+        )
+
+    def chosen(output, **more):
+        options = StudyOptions(manifest, tmp_path / output, "cpu", prepared=prepared, **more)
+        return wenzel_samples.one_camera(Workspace("wenzel2019", options))
+
+    camera, scans = chosen("all")  # 22 of either class are not the paper's 207 and 438
+    assert camera is None
+    assert scans.all()
+    monkeypatch.setattr(wenzel_samples, "PAPER_REDUCED", 20)
+    monkeypatch.setattr(wenzel_samples, "PAPER_NORMAL", 20)
+    camera, scans = chosen("largest")
+    assert camera == "big"
+    assert scans.tolist() == [site == "big" for site in sites]
+    with pytest.raises(DaTscanError, match="only 8 usable scans labelled normal of the camera small"):
+        chosen("named", camera="small")
+
+
 def test_both_versions_of_a_scan_go_into_the_mixed_sets():
     data = {"aal_original": np.array([1.0, 2.0, 3.0]), "aal_smoothed": np.array([10.0, 20.0, 30.0])}
-    values, truth = wenzel2019._stacked(data, np.array([True, False, True]), np.array([0, 1]), "mixed", "aal")
+    sample = wenzel_samples.Sample([], np.array([True, False, True]), data, "three scans")
+    values, truth = sample.stacked(np.array([0, 1]), "mixed", "aal")
     assert values.tolist() == [1.0, 2.0, 10.0, 20.0]
     assert truth.tolist() == [True, False, True, False]
 
 
 def test_smoothing_lowers_a_normal_sbr_and_the_lower_side_counts():
     scan = synthetic_scan(np.random.default_rng(4), reduced=True)
-    found = wenzel2019.measure(scan)
+    found = wenzel_samples.measure(scan)
     slab, aal, hottest = found["original"]
     assert slab.shape == (91, 109)
     assert 0 < found["smoothed"][2] < hottest
-    mirrored = wenzel2019.measure(scan[::-1])["original"]
+    mirrored = wenzel_samples.measure(scan[::-1])["original"]
     assert mirrored[1] == pytest.approx(aal, rel=0.05)
     assert mirrored[2] == pytest.approx(hottest, rel=0.02)
 

@@ -40,9 +40,20 @@ def add(commands) -> None:
     command.add_argument(
         "--paper-shares",
         action="store_true",
-        help="449 reduced and 210 normal scans at most, in that share (quan2019)",
+        help="of fewer scans than the paper had, draw them in its shares of the classes (quan2019, wenzel2019)",
+    )
+    command.add_argument(
+        "--fine-tune", action="store_true", help="a further final model whose base learns, too (quan2019)"
+    )
+    command.add_argument(
+        "--controls",
+        action="store_true",
+        help="also with random weights, and kim2018 with random slices, beside the study",
     )
     command.add_argument("--random-weights", action="store_true", help="Inception untrained, to try the pipeline")
+    command.add_argument(
+        "--camera", metavar="SITE", help="scans of this value of the column site; the others test it (wenzel2019)"
+    )
     command.add_argument("--independent", type=Path, metavar="MANIFEST", help="other scans to test on (wenzel2019)")
     command.add_argument("--architecture", metavar="NAME", help="network in place of the paper's (nazari2021-...)")
     command.add_argument(

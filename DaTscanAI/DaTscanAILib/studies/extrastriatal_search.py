@@ -20,7 +20,7 @@ def search(workspace: Workspace, name: str, explained: Explained, known, tested)
     putamen = lower_putamina(workspace)
     records = []
     for k, cluster in enumerate(clusters):
-        covariates = _covariates(workspace, arrays[f"spill_{k}"])
+        covariates = _covariates(workspace, arrays[f"spill_{cluster.label}"])
         records.append(_compare(workspace, cluster, arrays["uptake"][:, k], covariates, putamen, known, tested))
     corrected = _corrected([one["training"]["adjusted_p"] for one in records])
     for record, p in zip(records, corrected, strict=True):
@@ -30,10 +30,11 @@ def search(workspace: Workspace, name: str, explained: Explained, known, tested)
 
 
 def measure(workspace: Workspace, clusters: list[Cluster]) -> dict[str, np.ndarray]:
-    """Mean uptake of all scans: `uptake` `(n, clusters)`; in the k-th cluster's shells `spill_k` `(n, shells)`."""
+    """Mean uptake of all scans: `uptake` `(n, clusters)`; in the shells of region L of the atlas `spill_L`."""
     atlas = load_atlas()
     places = {"uptake": [np.flatnonzero(one.mask) for one in clusters]}
-    places |= {f"spill_{k}": spill_shells(one.label, one.side, atlas) for k, one in enumerate(clusters)}
+    sides = {one.label: one.side for one in clusters}
+    places |= {f"spill_{label}": spill_shells(label, side, atlas) for label, side in sides.items()}
     rows = {name: [] for name in places}
     workspace.say(f"uptake of {len(workspace.scans)} scans in {len(clusters)} clusters")
     for one in workspace.scans:

@@ -68,8 +68,11 @@ def to_input(batch):
     return (batch - mean) / deviation
 
 
-def load_extractor(workspace: Workspace) -> Extractor:
+def load_extractor(workspace: Workspace, random: bool = False) -> Extractor:
     """Inception v3 with the weights that the options name: a file, random ones, or torchvision's of ImageNet.
+
+    Args:
+        random: random weights whatever the options say, for a control.
 
     Raises:
         DaTscanError: torchvision is missing or does not fit torch, or the weights cannot be had.
@@ -78,7 +81,8 @@ def load_extractor(workspace: Workspace) -> Extractor:
 
     options = workspace.options
     inception = _torchvision_inception()
-    if options.random_weights:
+    random = random or options.random_weights
+    if random:
         network, source = _random_network(inception, options.seed), "random (only to try the pipeline)"
     elif options.weights:
         network = _with_weights(inception, options.weights)
@@ -89,7 +93,7 @@ def load_extractor(workspace: Workspace) -> Extractor:
     if options.keras_pooling:
         source += ", average pools without their padding"
     network = network.eval().to(workspace.device)
-    return Extractor(network, source, options.random_weights, workspace.device, options.keras_pooling)
+    return Extractor(network, source, random, workspace.device, options.keras_pooling)
 
 
 def _torchvision_inception():
@@ -164,14 +168,17 @@ def pooling_without_padding(active: bool):
         inception.F = functional
 
 
-def cached_features(workspace: Workspace, extractor: Extractor, names: list[str], images_of) -> list[np.ndarray]:
+def cached_features(
+    workspace: Workspace, extractor: Extractor, names: list[str], images_of, cache: str = "features"
+) -> list[np.ndarray]:
     """Features `(copies, 2048)` of each case, kept in `work/features` for a resumed run.
 
     Args:
+        cache: name of that folder, another for other pictures or weights.
         names: of the cases.
         images_of: gives the pictures of the case at an index, 0 to 255.
     """
-    folder, features = workspace.folder("work", "features"), []
+    folder, features = workspace.folder("work", cache), []
     for index, name in enumerate(names):
         file = folder / f"{name}.npy"
         if not file.exists():

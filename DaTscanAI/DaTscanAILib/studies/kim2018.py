@@ -7,27 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..classification.weights import write_weights
 from ..evaluation.metrics import classification_metrics, roc_auc, youden_cutoff
 from ..mni.atlas import GRID_AFFINE, load_atlas
 from .figures import histogram_figure, learning_figure, pictures_figure, roc_band, roc_figure
-from .heads import top_layer_scores, train_top_layer
-from .inception import RANDOM_WARNING, cached_features, load_extractor
+from .inception import RANDOM_WARNING, load_extractor
+from .kim_training import train_and_score
 from .picture_augmentation import KIM_COPIES, kim_copies
-from .slices import axial_picture, chosen_slice, random_slice, unmirrored
+from .slices import SLICE_COLUMN, axial_picture, chosen_slice, random_slice, unmirrored
 from .splits import allot, balanced
 from .summary import Findings
 from .tables import as_numbers, decimal, percent, shares_table, write_table
 from .workspace import Workspace, truth_of
 
-TEST_SHARE = 45 / 153  # 27 abnormal and 18 normal scans beside 54 and 54 for training
+PAPERS_TRAINING, PAPERS_TEST = (54, 54), (27, 18)  # abnormal and normal scans
+TEST_SHARE = 45 / 153
 PARTS = (0.8, 0.1, 0.1)  # of the training scans: training, validation, internal test
-LEARNING_RATE, BATCH_SIZE = 0.01, 100
-UNUSED = ("excluded", "inconclusive")  # for balance of the classes; by the manifest
 YES = ("1", "yes", "true", "y")
 CHOICES = [
-    "The slice is the axial one with most specific uptake in the striatal regions of the scan in MNI space; a column "
-    "slice_z of the manifest (mm) names one chosen by hand, as in the paper.",
     "The picture's window is fixed, 0 to 5 times the reference region; the paper's is not given.",
     "44 copies: the picture and 21 random changes (rotation to 15 degrees, scale to 10 %, shear to 0.1), and all "
     "flipped left to right.",
@@ -59,26 +55,28 @@ def run(workspace: Workspace) -> Findings:
     form = workspace.form(FULL, QUICK)
     extractor = load_extractor(workspace)
     roles = divide(workspace.truth, workspace.options.seed, inconclusive(workspace))
-    pictures, slices = _pictures(workspace)
-    used = np.flatnonzero(~np.isin(roles, UNUSED))
-
-    def copies_of(index):
-        scan = used[index]
-        copies = 1 if roles[scan] == "test" else form.copies
-        return (
-            kim_copies(pictures[scan], workspace.options.seed + 7919 * int(scan), copies)
-            if copies > 1
-            else (pictures[scan][None].astype(np.float32))
-        )
-
-    names = [workspace.scans[scan].case.name for scan in used]
-    features = dict(zip(used, cached_features(workspace, extractor, names, copies_of), strict=True))
-    fitted = workspace.finished("top_layer", lambda: _fit(workspace, form, roles, features))
+    pictures, slices = _pictures(workspace, workspace.options.random_slice)
+    fitted = train_and_score(workspace, form, extractor, roles, pictures)
     truth, score = workspace.truth[roles == "test"], np.array(fitted["scores"])
     results = evaluate(truth, score)
-    _write_tables(workspace, roles, slices, score, results)
+    controls = _controls(workspace, form, extractor, roles, pictures) if workspace.options.controls else {}
+    _write_tables(workspace, roles, slices, score, results, controls)
     _draw(workspace, form, truth, score, results, fitted["curve"], pictures)
-    return _findings(workspace, form, extractor, roles, results, fitted)
+    return _findings(workspace, form, extractor, roles, results, fitted, controls)
+
+
+def _controls(workspace, form, extractor, roles, pictures):
+    """The same experiment with random weights, and with a random slice: `{name: results of evaluate}`."""
+    truth, found = workspace.truth[roles == "test"], {}
+    if not extractor.is_random:
+        weightless = load_extractor(workspace, random=True)
+        fitted = train_and_score(workspace, form, weightless, roles, pictures, "_random_weights")
+        found["random weights"] = evaluate(truth, np.array(fitted["scores"]))
+    if not workspace.options.random_slice:
+        others, _ = _pictures(workspace, at_random=True)
+        fitted = train_and_score(workspace, form, extractor, roles, others, "_random_slice")
+        found["random slice"] = evaluate(truth, np.array(fitted["scores"]))
+    return found
 
 
 def inconclusive(workspace: Workspace) -> np.ndarray:
@@ -111,12 +109,6 @@ def divide(truth: np.ndarray, seed: int, left_out: np.ndarray | None = None) -> 
     return roles
 
 
-def labelled_features(features: dict, truth: np.ndarray, scans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Features `(n, 2048)` of all copies of some scans, and for each copy its scan's label."""
-    counts = [len(features[scan]) for scan in scans]
-    return np.concatenate([features[scan] for scan in scans]), np.repeat(truth[scans], counts)
-
-
 def evaluate(truth: np.ndarray, score: np.ndarray) -> dict:
     """Area, the threshold from the ROC curve, and the shares at it and at 0.5.
 
@@ -133,10 +125,10 @@ def evaluate(truth: np.ndarray, score: np.ndarray) -> dict:
     }
 
 
-def _pictures(workspace):
+def _pictures(workspace, at_random):
     """8-bit picture of every scan, and the index of its slice."""
     atlas, pictures, slices = load_atlas(), [], []
-    random = np.random.default_rng(workspace.options.seed) if workspace.options.random_slice else None
+    random = np.random.default_rng(workspace.options.seed) if at_random else None
     for one in workspace.scans:
         voxels = unmirrored(one)
         slices.append(random_slice(random, atlas) if random else chosen_slice(one, voxels, atlas))
@@ -144,26 +136,7 @@ def _pictures(workspace):
     return pictures, slices
 
 
-def _fit(workspace, form, roles, features):
-    """Train the top layer on all copies; scores of the test scans and the internal test's accuracy."""
-
-    def of(role):
-        return labelled_features(features, workspace.truth, np.flatnonzero(roles == role))
-
-    layer, curve = train_top_layer(
-        of("training"), of("validation"), form.iterations, LEARNING_RATE, BATCH_SIZE, workspace.options.seed
-    )
-    write_weights(workspace.folder("models") / "top_layer.safetensors", layer.state_dict())
-    internal, truth = of("internal test")
-    right = (top_layer_scores(layer, internal) >= 0.5) == truth
-    return {
-        "curve": curve,
-        "internal_test_accuracy": float(right.mean()),
-        "scores": top_layer_scores(layer, of("test")[0]).tolist(),
-    }
-
-
-def _write_tables(workspace, roles, slices, score, results):
+def _write_tables(workspace, roles, slices, score, results, controls):
     folder = workspace.folder("tables")
     scores = iter(score)
     rows = [
@@ -179,6 +152,11 @@ def _write_tables(workspace, roles, slices, score, results):
     write_table(folder / "scans.csv", ["case", "label", "role", "slice_z", "probability_normal"], rows)
     shares_table(folder / "at_threshold.csv", results["at_threshold"])
     shares_table(folder / "at_0.5.csv", results["at_half"])
+    rows = [
+        [name, one["roc_auc"].value, one["roc_auc"].low, one["roc_auc"].high, one["at_half"]["accuracy"].value]
+        for name, one in {"study": results, **controls}.items()
+    ]
+    write_table(folder / "controls.csv", ["run", "roc_auc", "low", "high", "accuracy_at_0.5"], rows)
     truth = truth_of([one for one, role in zip(workspace.scans, roles, strict=True) if role == "test"])
     answer = score >= results["threshold"]
     rows = [
@@ -208,7 +186,7 @@ def _draw(workspace, form, truth, score, results, curve, pictures):
     pictures_figure(folder / "augmentation", list(copies), [f"copy {k + 1}" for k in range(len(copies))], 11)
 
 
-def _findings(workspace, form, extractor, roles, results, fitted):
+def _findings(workspace, form, extractor, roles, results, fitted, controls):
     warnings = [RANDOM_WARNING] if extractor.is_random else []
     if workspace.options.random_slice:
         warnings.append("The slice of each scan is a random one through the striatum, not the representative one.")
@@ -232,6 +210,7 @@ def _findings(workspace, form, extractor, roles, results, fitted):
             ("Positive predictive value at it", "81.3 %", percent(at["positive_predictive_value"])),
             ("Negative predictive value at it", "92.3 %", percent(at["negative_predictive_value"])),
             ("Accuracy at 0.5", "not given", percent(half["accuracy"])),
+            *((f"ROC AUC with {name}", "not done", decimal(one["roc_auc"])) for name, one in controls.items()),
         ],
         results={
             "weights": extractor.source,
@@ -242,8 +221,37 @@ def _findings(workspace, form, extractor, roles, results, fitted):
             "at_threshold": as_numbers(at),
             "at_0.5": as_numbers(half),
             "internal_test_accuracy": fitted["internal_test_accuracy"],
+            "controls": {name: one["roc_auc"].as_dict() for name, one in controls.items()},
         },
         choices=CHOICES,
+        deviations=_deviations(workspace, roles, extractor),
         figures=["roc", "scores", "learning_curve"],
         warnings=warnings,
     )
+
+
+def _deviations(workspace, roles, extractor):
+    """Where the run departs from the paper, one sentence each."""
+    found = []
+    training = np.isin(roles, ["training", "validation", "internal test"])
+    counts = [
+        int((part & of_class).sum())
+        for part in (training, roles == "test")
+        for of_class in (workspace.truth, ~workspace.truth)
+    ]
+    if counts != [*PAPERS_TRAINING, *PAPERS_TEST]:
+        found.append(
+            "{} abnormal and {} normal scans for training, {} and {} for the test; the paper had {} and {}, {} and "
+            "{}.".format(*counts, *PAPERS_TRAINING, *PAPERS_TEST)
+        )
+    by_hand = sum(bool(one.case.other.get(SLICE_COLUMN, "").strip()) for one in workspace.scans)
+    if workspace.options.random_slice:
+        found.append("The slice of each scan is a random one through the striatum; in the paper a person chose it.")
+    elif by_hand < len(workspace.scans):
+        found.append(
+            f"The slice was chosen by hand in {by_hand} of {len(workspace.scans)} scans (column slice_z of the "
+            "manifest, mm), in the paper in all; the others' is the axial one in MNI space with most specific uptake "
+            "in the striatal regions."
+        )
+    found.append(f"Inception's weights: {extractor.source}. The paper's are of ImageNet, TensorFlow's.")
+    return found

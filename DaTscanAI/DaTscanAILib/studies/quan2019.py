@@ -1,17 +1,19 @@
 """Quan et al. 2019: three axial slices as colors, Inception v3, a dense head, ten-fold cross-validation."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from ..classification.weights import write_weights
+from ..classification.weights import read_weights, write_weights
 from ..evaluation.metrics import classification_metrics, roc_auc
 from .figures import learning_figure, pictures_figure, precision_recall_figure, roc_figure
-from .heads import dense_head_scores, train_dense_head
+from .fine_tuning import fine_tune
+from .heads import dense_head, dense_head_scores, train_dense_head
 from .inception import RANDOM_WARNING, cached_features, load_extractor
 from .picture_augmentation import quan_copies
 from .slices import axial_picture, unmirrored
-from .splits import allot
+from .splits import allot, papers_classes
 from .summary import Findings
 from .tables import as_numbers, decimal, mean_and_deviation, percent, shares_table, write_table
 from .workspace import Workspace
@@ -24,12 +26,14 @@ LOSSES = ("training_loss", "training_accuracy", "validation_loss")  # of the las
 CHOICES = [
     "Slices 40 to 42 are counted from 0, which puts the middle one at z = +10 mm.",
     "The 8-bit window is 0 to 5 times the reference region; the paper's is not given.",
-    "Inception's base is not trained: its features of so many augmented copies of a scan are computed once, and each "
-    "epoch takes one copy of a scan at random.",
+    "Inception's base is not trained (but see --fine-tune): its features of so many augmented copies of a scan are "
+    "computed once, and each epoch takes one copy of a scan at random.",
     "Shifts to 10 % of the picture, flips left to right, brightness to 20 %.",
     "The dense layer has 1024 units and the dropout is 0.5, as in Keras's example of this construction.",
     "The learning rate falls tenfold after each quarter of the epochs: 1e-3, 1e-4, 1e-5, 1e-6.",
     "Scans are shown in the patient's own orientation.",
+    "With --fine-tune the final model's base then learns together with its head: Adam at 1e-5, batches of 16, "
+    "normalization as it was.",
     "The cross-validation divides the 80 % that the final model is trained on.",
 ]
 
@@ -41,47 +45,47 @@ class Form:
     folds: int
     epochs: int
     copies: int
+    fine_tuning_epochs: int
 
 
-FULL, QUICK = Form(10, 500, 20), Form(3, 40, 3)
+FULL, QUICK = Form(10, 500, 20, 10), Form(3, 40, 3, 1)
 
 
 def run(workspace: Workspace) -> Findings:
     """The whole study."""
     form = workspace.form(FULL, QUICK)
     extractor = load_extractor(workspace)
-    used = papers_classes(workspace.truth, workspace.options.seed, workspace.options.paper_shares)
+    used = papers_classes(
+        workspace.truth, PAPER_REDUCED, PAPER_NORMAL, workspace.options.seed, workspace.options.paper_shares
+    )
     truth_of_used, scans = workspace.truth[used], [workspace.scans[k] for k in used]
     images = [color_picture(unmirrored(one)) for one in scans]
     names = [one.case.name for one in scans]
-    features = np.stack(
-        cached_features(
-            workspace,
-            extractor,
-            names,
-            lambda index: quan_copies(images[index], workspace.options.seed + 7919 * index, form.copies),
-        )
-    )
+
+    def features_of(one, cache):
+        def copies_of(index):
+            return quan_copies(images[index], workspace.options.seed + 7919 * index, form.copies)
+
+        return np.stack(cached_features(workspace, one, names, copies_of, cache))
+
+    features = features_of(extractor, "features")
     random = np.random.default_rng(workspace.options.seed)
     is_test = allot(truth_of_used.tolist(), (1 - TEST_SHARE, TEST_SHARE), random) == 1
     folds = _cross_validate(workspace, form, features[~is_test], truth_of_used[~is_test])
     final = workspace.finished("final", lambda: _final_model(workspace, form, features, truth_of_used, is_test))
     truth, score = truth_of_used[is_test], np.array(final["scores"])
-    metrics, area = classification_metrics(truth, score >= 0.5), roc_auc(truth, score)
+    metrics = classification_metrics(truth, score >= 0.5)
+    others = {}
+    if workspace.options.fine_tune:
+        compute = partial(_fine_tuned, workspace, form, extractor, images, truth_of_used, is_test)
+        others["base fine-tuned"] = np.array(workspace.finished("fine_tuned", compute)["scores"])
+    if workspace.options.controls and not extractor.is_random:
+        random_features = features_of(load_extractor(workspace, random=True), "features_random_weights")
+        compute = partial(_final_model, workspace, form, random_features, truth_of_used, is_test, "_random_weights")
+        others["random weights"] = np.array(workspace.finished("final_random_weights", compute)["scores"])
     _write_tables(workspace, folds, [scans[k] for k in np.flatnonzero(is_test)], score, metrics)
-    _draw(workspace, folds, final, truth, score, area, [images[k] for k in np.flatnonzero(is_test)])
-    return _findings(form, extractor, folds, is_test, metrics, area, truth, score)
-
-
-def papers_classes(truth: np.ndarray, seed: int, paper_shares: bool) -> np.ndarray:
-    """Indices of the scans used: all, or as many as there are, 659 at most, in the paper's share of 449 reduced."""
-    if not paper_shares:
-        return np.arange(truth.size)
-    share = min(1.0, truth.sum() / PAPER_REDUCED, (~truth).sum() / PAPER_NORMAL)
-    random, chosen = np.random.default_rng(seed), []
-    for of_class, count in ((truth, PAPER_REDUCED), (~truth, PAPER_NORMAL)):
-        chosen.append(random.permutation(np.flatnonzero(of_class))[: round(share * count)])
-    return np.sort(np.concatenate(chosen))
+    _draw(workspace, folds, final, truth, score, others, [images[k] for k in np.flatnonzero(is_test)])
+    return _findings(form, extractor, folds, is_test, metrics, truth, score, others, truth_of_used)
 
 
 def color_picture(voxels: np.ndarray) -> np.ndarray:
@@ -132,7 +136,7 @@ def _cross_validate(workspace, form, features, truth):
     ]
 
 
-def _final_model(workspace, form, features, truth, is_test):
+def _final_model(workspace, form, features, truth, is_test, suffix=""):
     workspace.say("final model")
     head, curve = train_dense_head(
         (features[~is_test], truth[~is_test]),
@@ -141,8 +145,29 @@ def _final_model(workspace, form, features, truth, is_test):
         BATCH_SIZE,
         workspace.options.seed,
     )
-    write_weights(workspace.folder("models") / "dense_head.safetensors", head.state_dict())
+    write_weights(workspace.folder("models") / f"dense_head{suffix}.safetensors", head.state_dict())
     return {"curve": curve, "scores": dense_head_scores(head, features[is_test, 0]).tolist()}
+
+
+def _fine_tuned(workspace, form, extractor, images, truth, is_test):
+    """Scores of the test scans once the final model's base has learned with its head."""
+    workspace.say("the base learns, too")
+    head = dense_head(workspace.options.seed)
+    head.load_state_dict(read_weights(workspace.folder("models") / "dense_head.safetensors"))
+    training = [images[k] for k in np.flatnonzero(~is_test)]
+    tuned, head, curve = fine_tune(
+        extractor,
+        head,
+        training,
+        truth[~is_test],
+        form.fine_tuning_epochs,
+        BATCH_SIZE,
+        workspace.options.seed,
+    )
+    write_weights(workspace.folder("models") / "base_fine_tuned.safetensors", tuned.network.state_dict())
+    write_weights(workspace.folder("models") / "dense_head_fine_tuned.safetensors", head.state_dict())
+    pictures = np.stack([images[k] for k in np.flatnonzero(is_test)]).astype(np.float32)
+    return {"curve": curve, "scores": dense_head_scores(head, tuned(pictures)).tolist()}
 
 
 def _write_tables(workspace, folds, tested, score, metrics):
@@ -165,9 +190,12 @@ def _weighted_means(folds, columns=MEASURES):
     return [float(np.average([fold[name] for fold in folds], weights=scans)) for name in columns]
 
 
-def _draw(workspace, folds, final, truth, score, area, images):
+def _draw(workspace, folds, final, truth, score, others, images):
     folder = workspace.folder("figures")
-    roc_figure(folder / "roc", {f"AUC {decimal(area)}": (truth, score)})
+    scores = {"": score, **{f"{name}, ": one for name, one in others.items()}}
+    roc_figure(
+        folder / "roc", {f"{name}AUC {decimal(roc_auc(truth, one))}": (truth, one) for name, one in scores.items()}
+    )
     precision_recall_figure(folder / "precision_recall", truth, score)
     curves = {
         f"fold {k + 1}": (fold["curve"]["epoch"], fold["curve"]["validation_loss"]) for k, fold in enumerate(folds)
@@ -182,8 +210,12 @@ def _draw(workspace, folds, final, truth, score, area, images):
         pictures_figure(folder / "misclassified", [images[k][1] for k in wrong], titles)
 
 
-def _findings(form, extractor, folds, is_test, metrics, area, truth, score):
+def _findings(form, extractor, folds, is_test, metrics, truth, score, others, all_truth):
     from sklearn.metrics import average_precision_score
+
+    area = roc_auc(truth, score)
+    areas = {name: roc_auc(truth, one) for name, one in others.items()}
+    tested = {name: classification_metrics(truth, one >= 0.5) for name, one in others.items()}
 
     across = {name: mean_and_deviation([fold[name] for fold in folds]) for name in MEASURES}
     means = dict(zip(MEASURES, _weighted_means(folds), strict=True))
@@ -208,6 +240,10 @@ def _findings(form, extractor, folds, is_test, metrics, area, truth, score):
             ("Sensitivity, test", "98.9 %", percent(metrics["sensitivity"])),
             ("Specificity, test", "97.7 %", percent(metrics["specificity"])),
             ("ROC AUC, test", "0.991", decimal(area)),
+            *(
+                (f"{name[0].upper()}{name[1:]}: accuracy, ROC AUC", "not at hand", _both(tested[name], areas[name]))
+                for name in others
+            ),
         ],
         results={
             "weights": extractor.source,
@@ -216,8 +252,28 @@ def _findings(form, extractor, folds, is_test, metrics, area, truth, score):
             "test": as_numbers(metrics),
             "roc_auc": area.as_dict(),
             "average_precision": float(average_precision_score(truth, score)),
+            "others": {name: {**as_numbers(tested[name]), "roc_auc": areas[name].as_dict()} for name in others},
         },
         choices=CHOICES,
+        deviations=_deviations(form, extractor, all_truth),
         figures=["roc", "precision_recall", "learning_curves"],
         warnings=[RANDOM_WARNING] if extractor.is_random else [],
     )
+
+
+def _both(metrics, area):
+    """Accuracy and area of a control in one cell."""
+    return f"{percent(metrics['accuracy'].value)}, {area.value:.3f}"
+
+
+def _deviations(form, extractor, truth):
+    """Where the run departs from the paper, one sentence each."""
+    found, counts = [], (int(truth.sum()), int((~truth).sum()))
+    if counts != (PAPER_REDUCED, PAPER_NORMAL):
+        found.append(
+            f"{counts[0]} reduced and {counts[1]} normal scans; the paper had {PAPER_REDUCED} and {PAPER_NORMAL}."
+        )
+    if (form.folds, form.epochs) != (FULL.folds, FULL.epochs):
+        found.append(f"{form.folds} folds of {form.epochs} epochs in place of {FULL.folds} and {FULL.epochs}.")
+    found.append(f"Inception's weights: {extractor.source}. The paper's are of ImageNet, Keras's.")
+    return found

@@ -31,6 +31,20 @@ def balanced(truth: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return kept
 
 
+def papers_classes(truth: np.ndarray, reduced: int, normal: int, seed: int, paper_shares: bool) -> np.ndarray:
+    """Indices of the scans that make a paper's sample: as many of either class as it had, drawn at random.
+
+    Where there are not as many, all scans; with `paper_shares` as many as there are in the paper's share.
+    """
+    share = min(1.0, truth.sum() / reduced, (~truth).sum() / normal)
+    if share < 1 and not paper_shares:
+        return np.arange(truth.size)
+    random, chosen = np.random.default_rng(seed), []
+    for of_class, count in ((truth, reduced), (~truth, normal)):
+        chosen.append(random.permutation(np.flatnonzero(of_class))[: round(share * count)])
+    return np.sort(np.concatenate(chosen))
+
+
 def best_for_age(
     strata: list, ages: list[float | None], shares: tuple[float, ...], random: np.random.Generator, tries: int = 100
 ) -> np.ndarray:

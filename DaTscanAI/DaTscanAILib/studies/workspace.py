@@ -39,7 +39,12 @@ class StudyOptions:
         random_weights: run Inception with random weights, to try the pipeline.
         keras_pooling: the weights come from Keras, whose average pools leave the padding out.
         random_slice: a random axial slice through the striatum in place of the representative one (kim2018).
-        paper_shares: as many scans of either class as the paper had, drawn at random (quan2019).
+        paper_shares: where the manifest has fewer scans than the paper, draw them in its shares of the classes
+            (quan2019, wenzel2019).
+        camera: value of the manifest's column `site` whose scans make the sample; those of the others are then the
+            independent sample (wenzel2019).
+        fine_tune: train Inception's base, too, in a further final model (quan2019).
+        controls: run the study with random weights, too, and kim2018 with random slices, to compare.
         independent: manifest of other scans to test on (wenzel2019).
         architecture: network in place of the published one (nazari2021-lrp, nazari2021-extrastriatal).
         plain_input: show the networks the scans themselves (nazari2021-lrp, nazari2021-extrastriatal).
@@ -63,7 +68,10 @@ class StudyOptions:
     keras_pooling: bool = False
     random_slice: bool = False
     paper_shares: bool = False
+    fine_tune: bool = False
+    controls: bool = False
     independent: Path | None = None
+    camera: str | None = None
     architecture: str | None = None
     plain_input: bool = False
     epochs: int | None = None
@@ -96,7 +104,7 @@ class Workspace:
         self.output = prepare_output(options.output)
         self.scans, self.failed = self.prepare(options.manifest, "prepared")
         self.truth = truth_of(self.scans)
-        self._check_classes()
+        self.check_classes(self.truth)
         self._check_recipe()
 
     def form(self, full, quick):
@@ -140,12 +148,17 @@ class Workspace:
         """Progress for the person who waits."""
         print(f"{self.name}: {text}", file=sys.stderr, flush=True)
 
-    def _check_classes(self):
-        for label, count in zip(LABELS, ((~self.truth).sum(), self.truth.sum()), strict=True):
+    def check_classes(self, truth: np.ndarray, of: str = "") -> None:
+        """Raise DaTscanError for too few scans of a class.
+
+        Args:
+            of: what the scans share, for the sentence.
+        """
+        for label, count in zip(LABELS, ((~truth).sum(), truth.sum()), strict=True):
             if count < LEAST_PER_CLASS:
                 raise DaTscanError(
-                    f"{self.options.manifest.name} has only {count} usable scans labelled {label}: a study needs at "
-                    f"least {LEAST_PER_CLASS} of each class."
+                    f"{self.options.manifest.name} has only {count} usable scans labelled {label}"
+                    f"{of and ' ' + of}: a study needs at least {LEAST_PER_CLASS} of each class."
                 )
 
     def _check_recipe(self):
@@ -164,6 +177,7 @@ class Workspace:
             "plain_input": options.plain_input,
             "epochs": options.epochs,
             "steps": [options.dense_rate, options.warm_up, options.initial_scale],
+            "camera": options.camera,
             "independent": options.independent.name if options.independent else None,
             "scans": [_identity(one.case) for one in self.scans],
         }
@@ -176,7 +190,7 @@ class Workspace:
 
 def _identity(case):
     """What of a case the results depend on, beside its voxels."""
-    return [case.name, case.label, case.age, case.sex, case.other.get(SLICE_COLUMN, "")]
+    return [case.name, case.label, case.age, case.sex, case.site, case.other.get(SLICE_COLUMN, "")]
 
 
 def truth_of(scans: list[Prepared]) -> np.ndarray:
