@@ -13,7 +13,7 @@ def add(commands) -> None:
     command.add_argument(
         "name",
         metavar="NAME",
-        help="kim2018, quan2019, wenzel2019, nazari2021-lrp or nazari2021-extrastriatal",
+        help="kim2018, quan2019, wenzel2019, nazari2021-lrp, nazari2021-extrastriatal, or all of them",
     )
     command.add_argument(
         "--manifest",
@@ -91,6 +91,22 @@ def run(options) -> int:
     values = {key: value for key, value in vars(options).items() if key not in ("run", "name")}
     if options.tries is not None:
         values["tries"] = tuple(options.tries)
+    if options.name == "all":
+        return run_all_of_them(StudyOptions(**values))
     summary = run_study(options.name, StudyOptions(**values))
     print(f"{options.output}: {summary['data']['sentence']} Research use only.", file=sys.stderr)
     return SOME_FAILED if summary["data"]["failed"] else SUCCESS
+
+
+def run_all_of_them(options) -> int:
+    """Runs all studies; the exit status."""
+    from ..studies.run_all import run_all
+
+    outcomes = run_all(options)
+    done = [one.study for one in outcomes if one.summary]
+    print(
+        f"{options.output / 'results.md'}: {len(done)} of {len(outcomes)} studies. Research use only.",
+        file=sys.stderr,
+    )
+    failed = any(one.summary is None or one.summary["data"]["failed"] for one in outcomes)
+    return SOME_FAILED if failed else SUCCESS

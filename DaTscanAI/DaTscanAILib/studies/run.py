@@ -40,7 +40,7 @@ def run_study(name: str, options: StudyOptions) -> dict:
 
 _INCEPTION, _NAZARI = ("kim2018", "quan2019"), ("nazari2021-lrp", "nazari2021-extrastriatal")
 # Options that only some studies know; silently ignored, they would mislead.
-_OPTIONS = {
+OPTIONS = {
     "weights": _INCEPTION,
     "random_weights": _INCEPTION,
     "keras_pooling": _INCEPTION,
@@ -63,10 +63,15 @@ _OPTIONS = {
 
 def _check_options(name, options):
     defaults = {field.name: field.default for field in fields(StudyOptions)}
-    for option, studies in _OPTIONS.items():
+    for option, studies in OPTIONS.items():
         if getattr(options, option) != defaults[option] and name not in studies:
             raise DaTscanError(
                 f"--{option.replace('_', '-')} is no option of {name}, only of {' and '.join(studies)}."
             )
+    check_weights(options)
+
+
+def check_weights(options: StudyOptions) -> None:
+    """Raise DaTscanError if the file of weights is missing."""
     if options.weights and not options.weights.is_file():
         raise DaTscanError(f"{options.weights.name}: there is no such file of weights: check --weights.")
