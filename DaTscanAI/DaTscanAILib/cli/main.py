@@ -14,6 +14,7 @@ from . import (
     import_model,
     listen,
     literature,
+    manifest,
     mercure,
     normals,
     realism,
@@ -26,7 +27,19 @@ from . import (
 from .arguments import SOME_FAILED, UNUSABLE
 
 COMMANDS = (
-    *(analyze, normals, compare, simulate, train, import_model, evaluate, explain_check, study, reconstruct),
+    *(
+        analyze,
+        manifest,
+        normals,
+        compare,
+        simulate,
+        train,
+        import_model,
+        evaluate,
+        explain_check,
+        study,
+        reconstruct,
+    ),
     *(realism, literature, benchmark, watch, listen, mercure),
 )
 
