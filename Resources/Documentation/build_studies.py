@@ -13,17 +13,24 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "DaTscanAI"))
+
+from DaTscanAILib.studies.results_page import SIMULATED
+
 HEAD = """# Five published studies on simulated scans
 
 One run of each study, as its commands say. **All figures in the last column are from simulated scans**: they show
 that the experiment runs and what it finds there, not how the methods do on patients. Made by `build_studies.py`.
+
+All five on a manifest of your own scans, with a page like this one: `study all --manifest M --output DIR`; the same call
+goes on where it was stopped.
 """
 LARGEST_TABLE = 200_000  # bytes
 
 
 def main(folder):
     names = sorted(path.parent.name for path in folder.glob("*/summary.json"))
-    parts = [HEAD]
+    parts = [HEAD, SIMULATED]
     for name in names:
         summary = json.loads((folder / name / "summary.json").read_text(encoding="utf-8"))
         copy(folder / name, HERE / "studies" / name)
@@ -48,6 +55,8 @@ def section(name, summary, commands, remark):
         *(f"    {line}" for line in commands.splitlines()),
         "",
         *(f"**{warning}**\n" for warning in summary["warnings"]),
+        *(f"- {sentence}" for sentence in summary.get("deviations", ())),
+        "",
         remark,
         "",
         "| quantity | in the paper | here, on simulated scans |",

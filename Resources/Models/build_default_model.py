@@ -23,6 +23,7 @@ TEMPLATES = HERE.parent / "Templates"
 sys.path.insert(0, str(HERE.parents[1] / "DaTscanAI"))
 sys.path.insert(0, str(HERE))
 
+import claim
 import default_model_card as card
 
 from DaTscanAILib.base.files import atomic_write_bytes
@@ -159,7 +160,7 @@ def write_card(work, _):
             "parts": json.loads((folder / "parts.json").read_text(encoding="utf-8")),
         }
     metadata = json.loads((work / "model" / "configs" / "metadata.json").read_text(encoding="utf-8"))
-    text = card.page(metadata, found)
+    text = claim.with_section(card.page(metadata, found), metadata)
     atomic_write_bytes(work / "model" / "docs" / "README.md", text.encode())
     print(f"{work / 'model' / 'docs' / 'README.md'}: {len(text.splitlines())} lines")
 
