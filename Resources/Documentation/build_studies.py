@@ -22,8 +22,8 @@ HEAD = """# Five published studies on simulated scans
 One run of each study, as its commands say. **All figures in the last column are from simulated scans**: they show
 that the experiment runs and what it finds there, not how the methods do on patients. Made by `build_studies.py`.
 
-All five on a manifest of your own scans, with a page like this one: `study all --manifest M --output DIR`; the same call
-goes on where it was stopped.
+All five on a manifest of your own scans, with a page like this one: `study all --manifest M --output DIR`; the same
+call goes on where it was stopped.
 """
 LARGEST_TABLE = 200_000  # bytes
 
