@@ -89,7 +89,7 @@ def run(workspace: Workspace) -> Findings:
     cuts = [cut for record in records for cut in record["cuts"]]
     write_tables(workspace, lines, cuts)
     draw(workspace, lines, form.splits)
-    return _findings(workspace, form, sample, independent, splits, lines, cuts)
+    return _findings(form, sample, independent, splits, lines, cuts)
 
 
 def _one_training(workspace, form, sample, independent, sets, number, setting):
@@ -136,7 +136,7 @@ def _one_training(workspace, form, sample, independent, sets, number, setting):
     return {"lines": lines, "cuts": [[number, setting, method, -limits[method]] for method in ("aal", "hottest")]}
 
 
-def _findings(workspace, form, sample, independent, splits, lines, cuts):
+def _findings(form, sample, independent, splits, lines, cuts):
     settings, methods = comparisons(lines)
     comparison = [
         (
@@ -177,13 +177,13 @@ def _findings(workspace, form, sample, independent, splits, lines, cuts):
             "cut_offs": cut_offs(cuts),
         },
         choices=CHOICES,
-        deviations=_deviations(workspace, form, sample),
+        deviations=_deviations(form, sample),
         figures=["accuracy", "cross_testing_cnn", "cross_testing_aal"],
         warnings=[f"{form.splits} splits are too few for a comparison of methods."] if form.splits < 6 else [],
     )
 
 
-def _deviations(workspace, form, sample):
+def _deviations(form, sample):
     found = []
     reduced, normal = int(sample.truth.sum()), int((~sample.truth).sum())
     if (reduced, normal) != (PAPER_REDUCED, PAPER_NORMAL):
@@ -196,6 +196,6 @@ def _deviations(workspace, form, sample):
             f"The scans come from {len(sites)} cameras ({', '.join(sites)}), PPMI's are nearly of one kind: the "
             "original setting is mixed already, which lowers SBR with one cut-off. --camera chooses one."
         )
-    if workspace.options.quick or form.splits != FULL.splits:
+    if (form.splits, form.epochs) != (FULL.splits, FULL.epochs):
         found.append(f"{form.splits} splits of {form.epochs} epochs in place of {FULL.splits} and {FULL.epochs}.")
     return found
