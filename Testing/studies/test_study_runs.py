@@ -292,29 +292,29 @@ def test_tests_over_the_splits_are_paired():
     assert wenzel_outcomes.compare(second[:1], second[1:2])["p_t"] is None
 
 
-def test_the_sample_is_of_one_camera_and_the_others_are_independent(tmp_path, monkeypatch):
-    manifest, prepared = write_cohort(tmp_path / "cohort", 60)
-    with manifest.open(newline="") as stream:
+def test_the_sample_is_of_one_camera_and_the_others_are_independent(cohort, tmp_path, monkeypatch):
+    with cohort[0].open(newline="") as stream:
         header, *rows = csv.reader(stream)
-    sites = ["big"] * 44 + ["small"] * 16
+    sites = ["big"] * 20 + ["small"] * 4
+    manifest = cohort[0].with_name("sites.csv")
     with manifest.open("w", newline="") as stream:
         csv.writer(stream).writerows(
             [[*header, "site"], *([*row, site] for row, site in zip(rows, sites, strict=True))]
         )
 
     def chosen(output, **more):
-        options = StudyOptions(manifest, tmp_path / output, "cpu", prepared=prepared, **more)
+        options = StudyOptions(manifest, tmp_path / output, "cpu", prepared=cohort[1], **more)
         return wenzel_samples.one_camera(Workspace("wenzel2019", options))
 
-    camera, scans = chosen("all")  # 22 of either class are not the paper's 207 and 438
+    camera, scans = chosen("all")  # 10 of either class are not the paper's 207 and 438
     assert camera is None
     assert scans.all()
-    monkeypatch.setattr(wenzel_samples, "PAPER_REDUCED", 20)
-    monkeypatch.setattr(wenzel_samples, "PAPER_NORMAL", 20)
+    monkeypatch.setattr(wenzel_samples, "PAPER_REDUCED", 10)
+    monkeypatch.setattr(wenzel_samples, "PAPER_NORMAL", 10)
     camera, scans = chosen("largest")
     assert camera == "big"
     assert scans.tolist() == [site == "big" for site in sites]
-    with pytest.raises(DaTscanError, match="only 8 usable scans labelled normal of the camera small"):
+    with pytest.raises(DaTscanError, match="only 2 usable scans labelled normal of the camera small"):
         chosen("named", camera="small")
 
 
