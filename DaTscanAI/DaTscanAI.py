@@ -496,13 +496,14 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         """Show or hide the regions of an analyzed volume and their hottest voxels."""
         self.session.show_regions(inputVolume, visible)
 
-    def saveReport(self, inputVolume, path, language=None):
+    def saveReport(self, inputVolume, path, language=None, clinical=None):
         """Write the one-page PDF report of an analyzed volume.
 
         Args:
             inputVolume: that was analyzed.
             path: of the PDF.
             language: "en" or "de"; None for the one of the parameter node or of the application settings.
+            clinical: a dictionary with indication, drugs, dose_mbq, ...: what the header does not say.
 
         Raises:
             DaTscanError: it has not been measured yet, its result is of other inputs, or there is no such language.
@@ -513,7 +514,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
 
         session = self.session
         chosen = language or session.report_language()
-        save_report(Case.of(inputVolume), state_for(inputVolume), path, chosen, session.normals())
+        save_report(Case.of(inputVolume), state_for(inputVolume), path, chosen, session.normals(), clinical)
 
 
 class DaTscanAITest(ScriptedLoadableModuleTest):

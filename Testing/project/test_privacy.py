@@ -148,7 +148,7 @@ def test_another_patients_names_give_the_same_bytes(analyzed):
     assert comparable(analyzed / "one" / "out") == comparable(analyzed / "other" / "out")
 
 
-def test_kept_identifiers_stand_in_the_json_alone(analyzed, model, tmp_path, capsys):
+def test_kept_identifiers_stand_in_the_json_and_the_report_alone(analyzed, model, tmp_path, capsys):
     path = plant(tmp_path)
     status, err = run(
         capsys, path, "--output", tmp_path / "out", "--model", model, "--device", "cpu", "--keep-identifiers"
@@ -162,6 +162,9 @@ def test_kept_identifiers_stand_in_the_json_alone(analyzed, model, tmp_path, cap
     hashes = [json.loads((folder / "scan" / "result.json").read_text())["inputs_sha256"] for folder in folders]
     assert hashes[0] != hashes[1]  # `--resume` tells the two apart
     assert result == expected
+    report, other = kept.pop("scan/report.pdf"), plain.pop("scan/report.pdf")
+    assert b"Zqxlast, Zqxfirst, ID ZQX-4711, born 1911-02-03, accession number ZQXACC0815" in report
+    assert b"Zqx" not in other
     assert kept == plain
     assert not any(secret in err.lower() for secret in SECRETS)
 

@@ -452,6 +452,11 @@ def test_the_report_speaks_the_language_of_the_settings_the_scene_or_the_call(sl
     assert "Research use only" in texts_of(path)
     with pytest.raises(DaTscanError, match="no report language 'xx'"):
         logic.saveReport(volume, path, "xx")
+    logic.saveReport(volume, path, clinical={"indication": "falls", "dose_mbq": 185})
+    assert "Indication falls" in texts_of(path)
+    assert "tracer not stated, 185 MBq" in texts_of(path)
+    with pytest.raises(DaTscanError, match="'weight' is no entry"):
+        logic.saveReport(volume, path, clinical={"weight": 80})
 
 
 def test_what_the_header_says_of_the_injection_reaches_the_report(slicer):

@@ -23,7 +23,13 @@ from ..reporting.result_files import read_result
 
 TASK_FILE, RESULT_FILE = "task.json", "result.json"
 # DICOM results keep the patient's name: true alone switches them on, not every text that is not empty.
-_SETTINGS = {"model": str, "device": str, "normals": str, "dicom_results": lambda value: value is True}
+_SETTINGS = {
+    "model": str,
+    "device": str,
+    "normals": str,
+    "report_language": str,
+    "dicom_results": lambda value: value is True,
+}
 _MOST_TASK_BYTES = 2**20
 
 

@@ -57,7 +57,7 @@ class Options:
         resume: keep the cases that a former run has finished with the same scan, model and options.
         report: write `report.pdf`.
         report_language: of it, a name of `reporting.language.language_names`.
-        keep_identifiers: put name, identifier, birth date and accession number into `result.json`.
+        keep_identifiers: put name, identifier, birth date and accession number into `result.json` and the report.
         dicom_results: also write structured report, pictures and report as DICOM, into the scan's own study; a scan
             that is no DICOM is refused then.
         normals: database to set the scans beside, a path or the name of a shipped one; None gives no z-scores.

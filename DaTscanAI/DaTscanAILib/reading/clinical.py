@@ -86,8 +86,8 @@ def with_clinical(cases: list[Case], path: Path) -> list[Case]:
         if case not in {known.name for known in cases}:
             raise DaTscanError(f"{name} names the case {case!r}, which is not there: use the cases' own names.")
     for case, entry in entries.items():
-        checked_clinical(_texts(entry, name), f"{name}, {case}")
-    return [replace(case, other={**case.other, **_texts(entries.get(case.name, {}), name)}) for case in cases]
+        checked_clinical(clinical_texts(entry, name), f"{name}, {case}")
+    return [replace(case, other={**case.other, **clinical_texts(entries.get(case.name, {}), name)}) for case in cases]
 
 
 def with_prior_scans(cases: list[Case]) -> list[Case]:
@@ -105,6 +105,22 @@ def with_prior_scans(cases: list[Case]) -> list[Case]:
     return found
 
 
+def clinical_texts(entry: Mapping, name: str) -> dict[str, str]:
+    """Values of a person's entries as a manifest's cells would hold them.
+
+    Args:
+        entry: by name of `CLINICAL_COLUMNS`.
+        name: of where it stands, for the error sentence.
+
+    Raises:
+        DaTscanError: another name, or no text or number.
+    """
+    for key, value in entry.items():
+        if key not in CLINICAL_COLUMNS or isinstance(value, (dict, list, bool)):
+            raise DaTscanError(f"{name}: {str(key)[:40]!r} is no entry: use {', '.join(CLINICAL_COLUMNS)}.")
+    return {key: "" if value is None else str(value) for key, value in entry.items()}
+
+
 def _read(path):
     name = display_name(path)
     check_file_size(path, name)
@@ -117,11 +133,3 @@ def _read(path):
     except (ValueError, RecursionError) as error:
         raise DaTscanError(f"{name} is no object in JSON: give names and values in braces.") from error
     return content
-
-
-def _texts(entry, name):
-    """Values as a manifest's cells would hold them."""
-    for key, value in entry.items():
-        if key not in CLINICAL_COLUMNS or isinstance(value, (dict, list, bool)):
-            raise DaTscanError(f"{name}: {str(key)[:40]!r} is no entry: use {', '.join(CLINICAL_COLUMNS)}.")
-    return {key: "" if value is None else str(value) for key, value in entry.items()}

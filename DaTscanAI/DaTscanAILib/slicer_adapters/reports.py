@@ -37,6 +37,7 @@ def save_report(
     path: Path | str,
     language: str | None = None,
     normals: str | None = None,
+    clinical: dict | None = None,
 ) -> None:
     """Write the one-page report of a case.
 
@@ -45,6 +46,7 @@ def save_report(
         path: of the PDF.
         language: its name; None for English.
         normals: that the scan was set beside, whose graphs the page shows; None leaves them out.
+        clinical: of the examination, by name of `clinical_columns.CLINICAL_COLUMNS`; goes before the header's.
 
     Raises:
         DaTscanError: the case has not been measured yet, its result is of other inputs, or the language is not there.
@@ -54,13 +56,24 @@ def save_report(
     from ..reporting.panels import paint_panels
     from ..reporting.report import write_report
 
-    words = find_language(language)
+    words, result = find_language(language), _with_clinical(case.result, clinical or {})
 
     scan, relevance = case.get(SCAN), case.get(RELEVANCE)
     map_voxels = voxels_of(relevance) if relevance else None
     difference = difference_from_normal(voxels_of(scan), bool(case.result["quantification"]["mirrored"]))
     panels = paint_panels(voxels_of(scan), map_voxels, *load_mri(), load_atlas().regions, difference)
-    write_report(path, case.result, panels, case.result.get("patient"), _graphs(case.result, normals, words), words)
+    write_report(path, result, panels, result.get("patient"), _graphs(result, normals, words), words)
+
+
+def _with_clinical(result, entries):
+    """The result with what a person states of the examination."""
+    from ..reading.clinical import clinical_texts
+    from ..reading.clinical_columns import checked_clinical
+
+    stated = checked_clinical(clinical_texts(entries, "The report"), "The report")
+    known = result.get("clinical") or {}
+    read = [name for name in known.get("from_dicom") or () if name not in stated]
+    return {**result, "clinical": {**known, **stated, "from_dicom": read}}
 
 
 def _graphs(result, normals, words):
