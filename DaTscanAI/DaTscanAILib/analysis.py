@@ -1,7 +1,7 @@
 """One scan through the whole chain: registration, quantification, classification, explanation."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -55,6 +55,7 @@ class Analysis:
             nothing was classified.
         error: why there is no answer, one sentence; None when all went well.
         normals: that the scan was set beside; None where none were asked for.
+        other_maps: by method, relevance and the part `explanation` of `result.json` as it would be with that map.
     """
 
     result: dict
@@ -62,6 +63,7 @@ class Analysis:
     relevance: np.ndarray | None
     error: str | None
     normals: NormalDatabase | None = None
+    other_maps: dict[str, tuple[np.ndarray, dict]] = field(default_factory=dict)
 
 
 class Analyzer:
@@ -135,11 +137,19 @@ class Analyzer:
         run.result["classification"] = describe_classification(classification, self.model) | second
         run.result["warnings"] += classification.atypical
         run.result["quantification"]["grades"] = describe_grades(classification.grades) or None
-        explanation = describe_explanation(classification, self.model, scan_left, self.atlas, quantification.mirrored)
-        run.result["explanation"] = explanation
-        if not explanation["consistent"]:
+        relevance, run.result["explanation"] = self._explained(classification, scan_left, quantification.mirrored)
+        if not run.result["explanation"]["consistent"]:
             run.result["warnings"].append(INCONSISTENT)
-        return run.finished(None, ipsilateral_left(classification.relevance, quantification.mirrored))
+        others = {
+            method: self._explained(classification.by(method), scan_left, quantification.mirrored)
+            for method in classification.other_maps
+        }
+        return replace(run.finished(None, relevance), other_maps=others)
+
+    def _explained(self, classification, scan_left, mirrored) -> tuple[np.ndarray, dict]:
+        """The map in the patient's orientation, and what it says."""
+        explanation = describe_explanation(classification, self.model, scan_left, self.atlas, mirrored)
+        return ipsilateral_left(classification.relevance, mirrored), explanation
 
     def _with_second_reader(self, first, voxels, quantification) -> tuple[Classification, dict]:
         """The answer held against the second reader's, and what to say of that in the result."""

@@ -6,21 +6,36 @@ from functools import partial
 import numpy as np
 
 from ..base.errors import DaTscanError
+from ..base.parallel import in_threads
 from ..explanation.methods import DEFAULT_METHOD, METHODS
 from ..explanation.reference import shipped_reference
-from ..explanation.what_if import WhatIf, what_if
+from ..explanation.what_if import WhatIf, what_if_by_map
 from ..mni.atlas import load_atlas
 from ..quantification.mirroring import ipsilateral_left, mirror
 from ..quantification.sbr import Quantification
 from .atypical import atypical_patterns
+from .changed_parts import known_pass, logits_of_changed
 from .doubt import Doubt, doubts
 from .evidence import OVERALL, contrast_of, read_evidence, swapped_outputs
 from .grades import other_side
 from .model_folder import Model, find_model
 from .orientation import mirrored_weight
-from .relevance_maps import RelevanceMaps, agreement
+from .relevance_maps import RelevanceMaps, agreement, no_such_map
 
 DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class AnswerMap:
+    """One way to explain an answer.
+
+    Attributes:
+        relevance: float32 `(91, 109, 91)`, lower putamen left; positive argues for "reduced".
+        what_if: the answer with each region's uptake replaced by normal one, lower putamen left.
+    """
+
+    relevance: np.ndarray
+    what_if: tuple[WhatIf, ...]
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,7 @@ class Classification:
         map_method: how `relevance` was made, of `explanation.methods.METHODS`.
         map_agreement: correlation with the map of the other method inside the brain.
         what_if: the answer with each region's uptake replaced by normal one, lower putamen left.
+        other_maps: by the other methods of `explanation.methods.METHODS`; empty where no map was asked for.
     """
 
     label: str
@@ -63,6 +79,12 @@ class Classification:
     map_method: str = DEFAULT_METHOD
     map_agreement: float | None = None
     what_if: tuple[WhatIf, ...] = ()
+    other_maps: dict[str, AnswerMap] = field(default_factory=dict)
+
+    def by(self, method: str) -> "Classification":
+        """The same answer, explained by one of `other_maps`."""
+        one = self.other_maps[method]
+        return replace(self, relevance=one.relevance, what_if=one.what_if, map_method=method, other_maps={})
 
 
 def describe_classification(classification: Classification, model: Model) -> dict:
@@ -119,7 +141,7 @@ class Classifier:
         self.networks = [network.to(self.device) for network in self.model.load_networks()]
         self.outputs = self.networks[0][-1].out_features
         self.training_features = self.model.load_training_features()
-        reference = self._batch(self.model.network_input(self.model.reference.voxels, self.atlas))
+        reference = self._tensor(self.model.network_input(self.model.reference.voxels, self.atlas)[None])
         self.maps = RelevanceMaps(self.model, self.networks, reference)
 
     def classify(
@@ -141,11 +163,13 @@ class Classifier:
         rule = self.model.rule
         turned = self.model.preprocessing.keeps_sides and quantification is not None and quantification.mirrored
         images = self._orientations(voxels, quantification)
-        logits, features = self._read(images)
+        known = self._pass([image for _, image in images])
+        logits, features = self._read(images, known)
         evidence = read_evidence(logits, rule)
-        relevance, agrees, replaced = None, None, ()
+        explained, agrees = {map_method: AnswerMap(None, ())}, None
         if with_relevance:
-            relevance, agrees, replaced = self._explain(voxels, images, evidence.basis, map_method, turned)
+            explained, agrees = self._explain(voxels, images, evidence.basis, map_method, turned, known)
+        chosen = explained.pop(map_method)
         distance = None if self.training_features is None else float(self.training_features.distance(features))
         sides = other_side if quantification is not None and quantification.mirrored else str
         evidence_of_patient = _with_sides(evidence, sides)
@@ -158,7 +182,7 @@ class Classifier:
             logit_difference=evidence.logit_difference,
             votes=evidence.votes,
             members=len(self.networks),
-            relevance=relevance,
+            relevance=chosen.relevance,
             device=self.device,
             basis=evidence_of_patient.basis,
             grades=grades,
@@ -168,7 +192,8 @@ class Classifier:
             distance=distance,
             map_method=map_method,
             map_agreement=agrees,
-            what_if=replaced,
+            what_if=chosen.what_if,
+            other_maps=explained,
         )
 
     def _orientations(self, voxels, quantification):
@@ -180,35 +205,34 @@ class Classifier:
         images = [(1 - weight, self.model.network_input(voxels, self.atlas))]
         return images + ([(weight, self.model.network_input(mirror(voxels), self.atlas))] if weight else [])
 
-    def _read(self, images):
+    def _pass(self, images):
+        """What every member computes for network inputs, `[KnownPass, ...]`."""
+        # At least two: one image alone takes a slow convolution of torch where it is small.
+        batch = self._tensor(np.stack(images * 2 if len(images) == 1 else images))
+        return self._of_members(lambda network: known_pass(network, batch))
+
+    def _read(self, images, known):
         """Logits `(members, outputs)`, the mean of the orientations, and the features of all members `(n,)`."""
-        import torch
+        order, logits = swapped_outputs(self.outputs, self.model.rule), 0.0
+        for number, (weight, _) in enumerate(images):
+            found = np.stack([one.logits[number].cpu().numpy() for one in known])
+            logits = logits + weight * (found[:, order] if number else found)
+        return logits, np.concatenate([one.features[0].cpu().numpy() for one in known])
 
-        logits, features = 0.0, None
-        order = swapped_outputs(self.outputs, self.model.rule)
-        with torch.inference_mode():
-            for number, (weight, image) in enumerate(images):
-                # Twice the same: one image alone takes a slow convolution of torch where it is small.
-                twice = self._batch(image).expand(2, *[-1] * (image.ndim + 1))
-                below = [network[:-1](twice)[:1] for network in self.networks]
-                pairs = zip(self.networks, below, strict=True)
-                found = np.concatenate([network[-1](one).cpu().numpy() for network, one in pairs])
-                logits = logits + weight * (found[:, order] if number else found)
-                if number == 0:
-                    features = torch.cat(below, dim=1)[0].cpu().numpy()
-        return logits, features
-
-    def _explain(self, voxels, images, basis, method, turned):
-        """Map of the method asked for, its agreement with the other method's, and what replacing regions does."""
-        images = [(weight, self._batch(image)) for weight, image in images]
+    def _explain(self, voxels, images, basis, method, turned, known):
+        """`{method: AnswerMap}` of all methods, and their agreement."""
+        if method not in METHODS:
+            raise no_such_map(method)
+        images = [(weight, self._tensor(image[None])) for weight, image in images]
         maps = {one: ipsilateral_left(self.maps.relevance(images, basis, one), turned) for one in METHODS}
         weight = images[1][0] if len(images) > 1 else 0.0
-        answers = partial(self.answers, weight=weight, basis=basis, turned=turned)
-        replaced = what_if(voxels, shipped_reference("normal").voxels, maps[method], answers)
-        return maps[method], agreement(*maps.values(), self.atlas.brain), tuple(replaced)
+        answers = partial(self.answers, weight=weight, basis=basis, turned=turned, known=known)
+        replaced = what_if_by_map(voxels, shipped_reference("normal").voxels, maps, answers)
+        explained = {one: AnswerMap(relevance, tuple(replaced[one])) for one, relevance in maps.items()}
+        return explained, agreement(*maps.values(), self.atlas.brain)
 
     def answers(
-        self, scans: list, weight: float = 0.0, basis: str = OVERALL, turned: bool = False
+        self, scans: list, weight: float = 0.0, basis: str = OVERALL, turned: bool = False, known: list | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Of several scans the probability of "reduced" and a basis's score in logits: two arrays `(scans,)`.
 
@@ -217,29 +241,41 @@ class Classifier:
             weight: of the mirrored scans.
             basis: `overall` or a region, as the networks see its side.
             turned: the networks see the patient's own sides, and the lower putamen is the right one.
+            known: what the members have computed for the first scan, of which the others differ in places; None
+                computes all of each scan.
         """
         orientations = [(1 - weight, scans)] + ([(weight, [mirror(scan) for scan in scans])] if weight else [])
         order, logits = swapped_outputs(self.outputs, self.model.rule), 0.0
         for number, (share, ones) in enumerate(orientations):
             inputs = [self.model.network_input(ipsilateral_left(one, turned), self.atlas) for one in ones]
-            found = self._logits(np.stack(inputs))
+            found = self._logits(np.stack(inputs), known, number)
             logits = logits + share * (found[..., order] if number else found)
         contrast = contrast_of(basis, self.outputs, self.model.rule)
         probabilities = [read_evidence(of_scan, self.model.rule).probability for of_scan in logits.swapaxes(0, 1)]
         return np.array(probabilities), (logits @ contrast).mean(axis=0)
 
-    def _logits(self, inputs):
+    def _logits(self, inputs, known, number):
         """Logits `(members, scans, outputs)` of network inputs `(scans, ...)`."""
         import torch
 
-        batch = torch.from_numpy(np.ascontiguousarray(inputs, np.float32))[:, None].to(self.device)
-        with torch.inference_mode():
-            return np.stack([network(batch).cpu().numpy() for network in self.networks])
+        if known is not None and self.device == "cpu":
+            pairs = list(zip(self.networks, known, strict=True))
+            found = in_threads(lambda pair: logits_of_changed(*pair, number, inputs), pairs)
+        else:
+            batch = self._tensor(inputs)
+            with torch.inference_mode():
+                found = [network(batch) for network in self.networks]
+        return np.stack([logits.cpu().numpy() for logits in found])
 
-    def _batch(self, image):
+    def _of_members(self, function):
+        """Of each network, in its order; on a CPU several at a time."""
+        return in_threads(function, self.networks) if self.device == "cpu" else list(map(function, self.networks))
+
+    def _tensor(self, inputs):
+        """Network inputs `(n, ...)` as a batch of one channel on the device."""
         import torch
 
-        return torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None].to(self.device)
+        return torch.from_numpy(np.ascontiguousarray(inputs, np.float32))[:, None].to(self.device)
 
 
 def _with_sides(evidence, sides):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..base.errors import DaTscanError
+from ..base.parallel import in_threads
 from ..explanation.gradient_times_input import GradientTimesInput
 from ..explanation.integrated_gradients import IntegratedGradients
 from ..explanation.lrp import RelevancePropagator
@@ -42,13 +43,15 @@ class RelevanceMaps:
         total = 0.0
         for number, (weight, image) in enumerate(images):
             maps = self._makers(basis, number == 1, method)
-            relevance = sum(of_member(image) for of_member in maps).cpu().numpy() * np.float32(weight / len(maps))
+            together = in_threads if image.device.type == "cpu" else map
+            members = together(lambda of_member, image=image: of_member(image), maps)
+            relevance = sum(members).cpu().numpy() * np.float32(weight / len(maps))
             total = total + (relevance[::-1] if number else relevance)
         return self._model.preprocessing.restore(np.ascontiguousarray(total))
 
     def _makers(self, basis, mirrored, method):
         if method not in (*METHODS, GRADIENT_TIMES_INPUT):
-            raise DaTscanError(f"There is no map {method!r}: choose one of {', '.join(METHODS)}.")
+            raise no_such_map(method)
         basis = other_side(basis) if mirrored and basis != OVERALL else basis
         if (basis, method) not in self._ready:
             outputs = self._networks[0][-1].out_features
@@ -64,6 +67,11 @@ class RelevanceMaps:
             return lambda image: propagator.propagate(image)[1]
         gradients = IntegratedGradients(network, self._reference, contrast)
         return gradients.relevance if method == INTEGRATED_GRADIENTS else gradients.gradient_times_input
+
+
+def no_such_map(method: str) -> DaTscanError:
+    """The error for a method that is none of `METHODS`."""
+    return DaTscanError(f"There is no map {method!r}: choose one of {', '.join(METHODS)}.")
 
 
 def agreement(one: np.ndarray, other: np.ndarray, brain: np.ndarray) -> float | None:

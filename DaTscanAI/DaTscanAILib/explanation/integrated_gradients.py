@@ -31,7 +31,7 @@ class IntegratedGradients:
     def __init__(self, network, reference, contrast=None, steps: int = STEPS):
         import torch
 
-        self._network = _for_inference(network)
+        self._first_mean, self._network = _for_inference(network)
         first = next(network.parameters())
         self._reference = reference.to(first)
         outputs = network[-1].out_features
@@ -57,18 +57,37 @@ class IntegratedGradients:
         if image.shape != self._reference.shape:
             raise DaTscanError(f"Relevance takes one scan at a time, not the shape {tuple(image.shape)}.")
         difference, mean_gradient = image.to(self._reference) - self._reference, 0.0
+        # A first mean over voxels is linear: it is taken of the path's ends, and goes back once for all its points.
+        start, along = self._averaged(self._reference), self._averaged(difference)
         parts = zip(self._shares.split(_AT_ONCE), self._weights.split(_AT_ONCE), strict=True)
         for shares, weights in parts:
-            mean_gradient = mean_gradient + (self._gradients(self._reference + shares * difference) * weights).sum(0)
-        return (difference[0] * mean_gradient)[0]
+            mean_gradient = mean_gradient + (self._gradients(start + shares * along) * weights).sum(0, keepdim=True)
+        return (difference * self._average_back(mean_gradient, difference))[0, 0]
 
     def gradient_times_input(self, image):
         """The gradient at the scan alone, times its difference from the reference; shapes as in `relevance`."""
-        gradient = self._gradients(image.to(self._reference).expand(2, *[-1] * (image.ndim - 1)))[0]
-        return ((image.to(self._reference) - self._reference)[0] * gradient)[0]
+        image = image.to(self._reference)
+        gradient = self._gradients(self._averaged(image).expand(2, *[-1] * (image.ndim - 1)))[:1]
+        return ((image - self._reference) * self._average_back(gradient, image))[0, 0]
+
+    def _averaged(self, image):
+        import torch
+
+        with torch.no_grad():
+            return image if self._first_mean is None else self._first_mean(image)
+
+    def _average_back(self, gradient, like):
+        """From the gradient with respect to the means to that with respect to the voxels."""
+        import torch
+
+        if self._first_mean is None:
+            return gradient
+        with torch.enable_grad():
+            voxels = torch.zeros_like(like).requires_grad_(True)
+            return torch.autograd.grad(self._first_mean(voxels), voxels, gradient)[0]
 
     def _gradients(self, points):
-        """Of the contrast, at a batch of points."""
+        """Of the contrast, at a batch of points, with respect to the input of what follows a first mean."""
         import torch
 
         with torch.enable_grad(), one_thread():
@@ -78,7 +97,10 @@ class IntegratedGradients:
 
 
 def _for_inference(network):
-    """The same function with normalizations folded in, convolutions that differentiate fast, and no dropout."""
+    """The network's first mean over voxels (None without), and the rest as a network.
+
+    The same function with normalizations folded in, convolutions that differentiate fast, and no dropout.
+    """
     import copy
 
     from torch import nn
@@ -92,7 +114,8 @@ def _for_inference(network):
             layers.append(nn.ReLU())  # an in-place one would overwrite what the gradient needs
         elif not isinstance(layer, nn.Dropout):
             layers.append(layer)
-    return nn.Sequential(*map(_differentiating_fast, layers)).eval()
+    first_mean = layers.pop(0) if isinstance(layers[0], nn.AvgPool2d | nn.AvgPool3d) else None
+    return first_mean, nn.Sequential(*map(_differentiating_fast, layers)).eval()
 
 
 def _differentiating_fast(layer):

@@ -47,13 +47,24 @@ def what_if(scan: np.ndarray, normal: np.ndarray, relevance: np.ndarray, answers
         scan, normal, relevance: `(91, 109, 91)`, lower putamen left.
         answers: of the model, see `Answers`.
     """
-    regions = [*striatal_regions(), *used_extrastriatal(relevance)]
-    probabilities, scores = answers([scan, *(healed(scan, normal, region) for region in regions)])
-    found = []
-    for region, probability, score in zip(regions, probabilities[1:], scores[1:], strict=True):
-        change, move = float(probability - probabilities[0]), float(score - scores[0])
-        found.append(WhatIf(region, float(probability), change, move, relevance_sum(relevance, region)))
-    return found
+    return what_if_by_map(scan, normal, {"": relevance}, answers)[""]
+
+
+def what_if_by_map(
+    scan: np.ndarray, normal: np.ndarray, maps: dict[str, np.ndarray], answers: Answers
+) -> dict[str, list[WhatIf]]:
+    """As `what_if` for several maps of one answer, each region being replaced once."""
+    chosen = {name: [*striatal_regions(), *used_extrastriatal(relevance)] for name, relevance in maps.items()}
+    regions = {(one.name, one.side): one for several in chosen.values() for one in several}
+    probabilities, scores = answers([scan, *(healed(scan, normal, region) for region in regions.values())])
+    moves = {
+        key: (float(probability), float(probability - probabilities[0]), float(score - scores[0]))
+        for key, probability, score in zip(regions, probabilities[1:], scores[1:], strict=True)
+    }
+    return {
+        name: [WhatIf(one, *moves[one.name, one.side], relevance_sum(maps[name], one)) for one in several]
+        for name, several in chosen.items()
+    }
 
 
 def healed(scan: np.ndarray, normal: np.ndarray, region: Region) -> np.ndarray:
