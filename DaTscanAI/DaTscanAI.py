@@ -107,7 +107,7 @@ class DaTscanAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self):
         """Slicer closes, or the module is reloaded."""
-        self.runs.abandon()
+        self.runs.close()
         self.setParameterNode(None)
         self.views.forget()
         self.removeObservers()
@@ -115,6 +115,7 @@ class DaTscanAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self):
         """The user opens the module."""
         self.initializeParameterNode()
+        self.runs.prepare()
 
     def exit(self):
         """The user opens another module: do not react to its changes."""
@@ -216,6 +217,7 @@ class DaTscanAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _refreshOnce(self, volume):
         self.views.observe(volume)
+        self.session.take_chosen_map(volume)
         result, state = self.session.known(volume)
         for panel in self.panels:
             panel.update(result, state)
@@ -335,6 +337,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         method=None,
         normals=None,
         secondReader=None,
+        mapMethod="integrated-gradients",
         registrationTransform=None,
         showResult=True,
         waitForCompletion=True,
@@ -351,6 +354,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
             method: `quantification.other_method.Method` of the SBRs; None for the default.
             normals: database to set the scan beside (`normals build`), a path or a name; None gives no z scores.
             secondReader: another model that reads the scan too; None for none.
+            mapMethod: "integrated-gradients" or "lrp".
             registrationTransform: linear transform node, scan to MNI, in place of the automatic registration.
             showResult: show the case in the views.
             waitForCompletion: if False, another process does the work and a task with `cancel()` is returned.
@@ -368,6 +372,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         if inputVolume is None:
             raise DaTscanError("No volume was given: select or load a scan.")
         choices = {"method": method, "model": model, "normals": normals, "second_reader": secondReader}
+        choices["map_method"] = mapMethod
         options = {"last_stage": lastStage, "device": device, **choices}
         show = (lambda: self.session.select(inputVolume, choices)) if showResult else None
         return run_scan(inputVolume, registrationTransform, options, show, waitForCompletion, progress, finished)
@@ -431,6 +436,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         model=None,
         normals=None,
         secondReader=None,
+        mapMethod="integrated-gradients",
         device="auto",
         resume=False,
         report=True,
@@ -446,7 +452,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         Args:
             inputs: one or a list of files, folders, CSV manifests or volume nodes.
             outputFolder: of the results.
-            model, normals, secondReader, device, waitForCompletion, finished: as in `process`.
+            model, normals, secondReader, mapMethod, device, waitForCompletion, finished: as in `process`.
             resume: keep the cases that a former run has finished.
             report: write `report.pdf` for each case.
             reportLanguage: of it, "en" or "de"; None for English.
@@ -463,7 +469,7 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         from DaTscanAILib.slicer_adapters.running import run_batch
 
         options = {"model": model, "normals": normals, "second_reader": secondReader, "device": device}
-        options |= {"resume": resume, "report": report, "dicom_results": dicomResults}
+        options |= {"resume": resume, "report": report, "dicom_results": dicomResults, "map_method": mapMethod}
         options |= {"report_language": reportLanguage} if reportLanguage else {}
         get_session = (lambda: self.session) if showResult else None
         return run_batch(inputs, outputFolder, options, get_session, waitForCompletion, progress, finished)

@@ -6,6 +6,7 @@ import pickle
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -62,13 +63,13 @@ def widget(monkeypatch):
     import DaTscanAI
 
     monkeypatch.setattr("DaTscanAILib.analysis.register", registered_once)
-    from DaTscanAILib.slicer_adapters import background
+    from DaTscanAILib.slicer_adapters import processes
 
     ui = fake_ui()
     monkeypatch.setattr(slicer.util, "loadUI", lambda _path: ui.DaTscanAI, raising=False)
     monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda _widget: ui, raising=False)
     monkeypatch.setattr(slicer.util, "launchConsoleProcess", run_now, raising=False)
-    monkeypatch.setattr(background.shutil, "which", lambda name: name)
+    monkeypatch.setattr(processes.shutil, "which", lambda name: name)
     monkeypatch.setattr(slicer.util, "errorDisplay", lambda text, **_: pytest.fail(text), raising=False)
     widget = DaTscanAI.DaTscanAIWidget(Parent())
     widget.setup()
@@ -497,6 +498,39 @@ def test_closing_slicer_during_a_run_leaves_nothing_behind(widget, quick, monkey
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_map_that_is_chosen_is_asked_for_and_shown_when_there_are_both(widget, monkeypatch):
+    from DaTscanAILib.slicer_adapters.case import RELEVANCE, Case
+    from DaTscanAILib.slicer_adapters.parameters import Map
+
+    requests = []
+
+    def run(request, _progress):
+        requests.append(request)
+        analysis = synthetic_analysis()
+        other = {**analysis.result["explanation"], "map": "the other"}
+        waiting = {"integrated-gradients": "lrp", "lrp": "integrated-gradients"}[request.map_method]
+        return replace(analysis, other_maps={waiting: (-analysis.relevance, other)})
+
+    monkeypatch.setattr("DaTscanAILib.slicer_adapters.work.ScanRequest.run", run)
+    volume = select_input(widget)
+    widget.parameters.mapMethod = Map.LRP
+    widget.ui.analyzeButton.click()
+    assert [request.map_method for request in requests] == ["lrp"]
+    first = slicer_array(Case.of(volume).get(RELEVANCE))
+    widget.parameters.mapMethod = Map.INTEGRATED_GRADIENTS
+    widget.refresh()
+    assert (slicer_array(Case.of(volume).get(RELEVANCE)) == -first).all()
+    assert widget.logic.result(volume)["explanation"]["map"] == "the other"
+    assert widget.ui.answerLabel.text == "Reduced"  # not outdated
+    assert len(requests) == 1
+
+
+def slicer_array(node):
+    import slicer
+
+    return slicer.util.arrayFromVolume(node).copy()
+
+
 # ---- registration
 
 
@@ -715,9 +749,9 @@ def test_the_command_that_slicer_starts_is_the_worker(widget, monkeypatch, tmp_p
 
 
 def test_a_missing_interpreter_is_said(widget, monkeypatch):
-    from DaTscanAILib.slicer_adapters import background
+    from DaTscanAILib.slicer_adapters import processes
 
-    monkeypatch.setattr(background.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(processes.shutil, "which", lambda _name: None)
     widget.ui.loadSampleButton.click()
     widget.ui.registerButton.click()
     assert "PythonSlicer" in widget.ui.statusLabel.text

@@ -1,5 +1,7 @@
 """No old answer under a changed input: each change of a scan against each stage of its result."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -122,6 +124,12 @@ def choose_second_reader(slicer, logic, volume):
     logic.getParameterNode().secondReader = "another model"
 
 
+def choose_map(slicer, logic, volume):
+    from DaTscanAILib.slicer_adapters.parameters import Map
+
+    logic.getParameterNode().mapMethod = Map.LRP
+
+
 def choose_device(slicer, logic, volume):
     from DaTscanAILib.slicer_adapters.parameters import Device
 
@@ -153,6 +161,7 @@ CHANGES = {
     "model": (choose_model, {**ALL_CURRENT, "classification": OUTDATED}, "model"),
     "normals": (choose_normals, {**ALL_CURRENT, "quantification": OUTDATED}, "normals"),
     "second reader": (choose_second_reader, {**ALL_CURRENT, "classification": OUTDATED}, "second_reader"),
+    "map, where only one was made": (choose_map, {**ALL_CURRENT, "classification": OUTDATED}, "map"),
     "device": (choose_device, ALL_CURRENT, ""),
     "name": (rename, ALL_CURRENT, ""),
     "window": (change_window, ALL_CURRENT, ""),
@@ -166,6 +175,41 @@ def test_each_change_against_each_stage(slicer, logic, analyzed, name):
     state = logic.session.known(analyzed)[1]
     assert {stage: state[stage].freshness for stage in STAGES} == expected
     assert state.reason == reason
+
+
+def test_the_other_map_takes_its_place_without_another_analysis(slicer, logic):
+    """Both come with one analysis: choosing one exchanges voxels, explanation and warning, and outdates nothing."""
+    from DaTscanAILib.classification.explained import INCONSISTENT
+    from DaTscanAILib.slicer_adapters.case import RELEVANCE, Case
+    from DaTscanAILib.slicer_adapters.parameters import Map
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    volume, analysis = add_input(slicer), synthetic_analysis()
+    other = {**analysis.result["explanation"], "consistent": False, "ipsilateral_putamen_relevance": -5.0}
+    put_analysis(volume, replace(analysis, other_maps={"lrp": (-2 * analysis.relevance, other)}))
+    case, parameters = Case.of(volume), logic.getParameterNode()
+    first, before = case.result, slicer.util.arrayFromVolume(case.get(RELEVANCE)).copy()
+    for _ in range(2):
+        parameters.mapMethod = Map.LRP
+        assert logic.session.known(volume)[1].reason == "map"
+        logic.session.take_chosen_map(volume)
+        assert not logic.session.known(volume)[1].is_outdated
+        assert case.result["explanation"] == other
+        assert case.result["warnings"] == [*first["warnings"], INCONSISTENT]
+        np.testing.assert_allclose(slicer.util.arrayFromVolume(case.get(RELEVANCE)), -before, atol=1e-6)
+        parameters.mapMethod = Map.INTEGRATED_GRADIENTS
+        logic.session.take_chosen_map(volume)
+        assert case.result == first
+        assert (slicer.util.arrayFromVolume(case.get(RELEVANCE)) == before).all()
+        assert not logic.session.known(volume)[1].is_outdated
+
+
+def test_each_map_has_a_name_that_the_core_knows(slicer):
+    from DaTscanAILib.explanation.methods import METHODS
+    from DaTscanAILib.slicer_adapters.parameters import Map
+
+    assert {one.value for one in Map} == set(METHODS)
+    assert all(one.label() for one in Map)
 
 
 @pytest.mark.parametrize(

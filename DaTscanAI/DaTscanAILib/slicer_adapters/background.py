@@ -1,8 +1,8 @@
 """Long work in another process: progress comes back line by line, Cancel stops it, Slicer stays alive."""
 
 import contextlib
+import json
 import logging
-import os
 import pickle
 import re
 import shutil
@@ -11,13 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import slicer
-
-from ..base.errors import DaTscanError
 from . import worker
-from .leftovers import new_folder, remove_folder
+from .processes import SESSION, OneProcess
 
-_LIBRARY = Path(__file__).resolve().parents[2]
 _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.(partial|tmp)")
 
 
@@ -41,108 +37,75 @@ class Outcome:
 class Task:
     """A request on its way.
 
+    A scan goes to the process that is kept for the session, unless that is busy; a batch gets one of its own.
+
     Args:
         request: a `ScanRequest` or a `BatchRequest`.
         progress: called with each event of the request.
         finished: called once with the `Outcome`.
-        launch: starts the process; as `slicer.util.launchConsoleProcess`.
     """
 
-    def __init__(
-        self,
-        request,
-        progress: Callable[[dict], None],
-        finished: Callable[[Outcome], None],
-        launch: Callable | None = None,
-    ):
+    def __init__(self, request, progress: Callable[[dict], None], finished: Callable[[Outcome], None]):
         self._request, self._progress, self._finished = request, progress, finished
-        self._launch = launch or slicer.util.launchConsoleProcess
+        self._process = OneProcess() if hasattr(request, "options") or SESSION.is_busy else SESSION
         self._outcome = Outcome()
         self.isDone = False
-        self._folder = new_folder()
 
     def start(self) -> "Task":
-        """Start the process.
+        """Start the work.
 
         Raises:
             DaTscanError: Slicer's Python interpreter is not found.
         """
-        try:
-            (self._folder / worker.REQUEST).write_bytes(pickle.dumps(self._request))
-            self._launch(
-                _command(self._folder),
-                useStartupEnvironment=False,
-                updateEnvironment={"PYTHONIOENCODING": "utf-8"},
-                blocking=False,
-                logCallback=self._on_line,
-                completedCallback=self._on_completed,
-            )
-        except BaseException:
-            remove_folder(self._folder)
-            raise
+        self._process.start(pickle.dumps(self._request), self._on_line, self._on_end)
         return self
 
     def cancel(self) -> None:
         """Let the process stop; `finished` is called when it has."""
         self._outcome.cancelled = True
-        if self._folder.is_dir():
-            (self._folder / worker.STOP).touch()
+        if not self.isDone:
+            self._process.stop()
 
     def abandon(self) -> None:
-        """Slicer closes: the process ends when its folder is gone, and nobody is told."""
+        """Slicer closes: the process ends, and nobody is told."""
         self._outcome.cancelled, self._finished = True, lambda _outcome: None
-        remove_folder(self._folder)
+        if not self.isDone:
+            self._process.abandon()
 
     def _on_line(self, line):
         if not line.startswith(worker.EVENT):
             self._outcome.log.append(line)
             return
         try:
-            self._on_event(line[len(worker.EVENT) :])
+            self._on_event(json.loads(line[len(worker.EVENT) :]))
         except Exception:  # it would end Slicer's polling, and so the completion would never be told
             logging.exception("DaTscanAI: an event could not be shown")
 
-    def _on_event(self, text):
-        import json
-
-        event = json.loads(text)
+    def _on_event(self, event):
         if "error" in event:
             self._outcome.error = event["error"]
         elif not self._outcome.cancelled:
             self._progress(event)
 
-    def _on_completed(self, status):
+    def _on_end(self, status, answer):
         outcome = self._outcome
         try:
-            self._take_answer(status)
+            self._take_answer(status, answer)
         except Exception:  # cut short, or of another version
             logging.exception("DaTscanAI")
             outcome.error = "The result of the analysis could not be read: see the log."
-        remove_folder(self._folder)
         if outcome.cancelled and hasattr(self._request, "options"):
             remove_partial_results(self._request.options.output)
         self.isDone = True
         self._finished(outcome)
 
-    def _take_answer(self, status):
-        outcome, answer = self._outcome, self._folder / worker.ANSWER
-        if status == worker.DONE and answer.is_file() and not outcome.cancelled:
-            outcome.answer = pickle.loads(answer.read_bytes())
+    def _take_answer(self, status, answer):
+        outcome = self._outcome
+        if status == worker.DONE and answer is not None and not outcome.cancelled:
+            outcome.answer = pickle.loads(answer)
         elif outcome.error is None and not outcome.cancelled:
             outcome.error = f"The analysis ended unexpectedly (status {status}): see the log."
             logging.error("DaTscanAI: %s\n%s", outcome.error, "\n".join(outcome.log))
-
-
-def _command(folder):
-    # "PythonSlicer" is on the application's path; "-c" finds the library whatever the launcher does to PYTHONPATH.
-    python = shutil.which("PythonSlicer")
-    if python is None:
-        raise DaTscanError("Slicer's Python interpreter (PythonSlicer) was not found: install Slicer again.")
-    code = (
-        f"import sys; sys.path.insert(0, {os.fspath(_LIBRARY)!r}); "
-        "from DaTscanAILib.slicer_adapters.worker import main; sys.exit(main(sys.argv[1]))"
-    )
-    return [python, "-c", code, os.fspath(folder)]
 
 
 def remove_partial_results(folder: Path | str) -> None:

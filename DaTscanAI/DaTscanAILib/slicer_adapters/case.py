@@ -12,9 +12,11 @@ from .volumes import TRANSFORM_ATTRIBUTE, add_volume, set_voxels
 # Roles of the nodes that the result node refers to.
 INPUT, TRANSFORM, SCAN, RELEVANCE, RENDERING = "Input", "Transform", "Scan", "Relevance", "Rendering"
 TABLE, GRADES, REGIONS, CHECKERBOARD = "Table", "Grades", "Regions", "Checkerboard"
+OTHER_RELEVANCE = "OtherRelevance"  # of the map that is not shown
 # Of the comparison with an earlier scan of the patient: that scan, which is not the case's own, and what was found.
 PRIOR, COMPARED, CHANGE, CHANGE_TABLE = "Prior", "Compared", "Change", "ChangeTable"
-_ROLES = (TRANSFORM, SCAN, RELEVANCE, RENDERING, TABLE, GRADES, REGIONS, CHECKERBOARD, COMPARED, CHANGE, CHANGE_TABLE)
+_OF_ANALYSIS = (TRANSFORM, SCAN, RELEVANCE, OTHER_RELEVANCE, RENDERING, TABLE, GRADES, REGIONS, CHECKERBOARD)
+_ROLES = (*_OF_ANALYSIS, COMPARED, CHANGE, CHANGE_TABLE)
 
 _CASE_ATTRIBUTE = "DaTscanAI.Case"
 _RECORDS_ATTRIBUTE = "DaTscanAI.Stages"  # JSON: what each stage's result was made from

@@ -7,6 +7,7 @@ import numpy as np
 import slicer
 
 from ..base.errors import DaTscanError
+from ..explanation.methods import DEFAULT_METHOD
 from .case import TRANSFORM, Case, scanner_from_mni
 from .state import ScanState, state_of
 from .volumes import affine_of, world_from_local
@@ -49,7 +50,11 @@ def transform_input(matrix: np.ndarray) -> list:
 
 
 def chosen_inputs(
-    method=None, model: str | None = None, normals: str | None = None, second_reader: str | None = None
+    method=None,
+    model: str | None = None,
+    normals: str | None = None,
+    second_reader: str | None = None,
+    map_method: str = DEFAULT_METHOD,
 ):
     """What was chosen for an analysis as it is compared, by the names of `state.CHOICES`; None for the defaults."""
     from ..quantification.other_method import Method
@@ -59,6 +64,7 @@ def chosen_inputs(
         "model": _model(model),
         "normals": None if normals is None else _normals(normals),
         "second_reader": None if second_reader is None else _model(second_reader),
+        "map": map_method,
     }
 
 

@@ -59,6 +59,20 @@ class Signs(enum.Enum):
         }[self.value]
 
 
+class Map(enum.Enum):
+    """How the map that explains the answer is made; the values are those of `explanation.methods`."""
+
+    INTEGRATED_GRADIENTS = "integrated-gradients"
+    LRP = "lrp"
+
+    def label(self):
+        """As the panel shows it."""
+        return {
+            "integrated-gradients": _("Integrated gradients"),
+            "lrp": _("Layer-wise relevance propagation (LRP)"),
+        }[self.value]
+
+
 class Comparison(enum.Enum):
     """How scan and FP-CIT template are compared, if they are."""
 
@@ -89,6 +103,7 @@ class DaTscanAIParameterNode:
     normals - database to set the scans beside, its file or folder; empty for the one of the application settings.
     reportLanguage - of the PDF report, "en" or "de"; empty for the one of the application settings.
     device - where the networks run.
+    mapMethod - how the map that explains the answer is made.
     comparison - how the registration is shown; none where the views show the result.
     caudateVolume, putamenVolume, striatumVolume - ml of the hottest voxels.
     referencePercentile - of the reference region, to which the scan is scaled.
@@ -112,6 +127,7 @@ class DaTscanAIParameterNode:
     normals: str = ""
     reportLanguage: str = ""
     device: Device = Device.AUTO
+    mapMethod: Map = Map.INTEGRATED_GRADIENTS
     comparison: Comparison = Comparison.NONE
     caudateVolume: Annotated[float, WithinRange(0.5, 20)] = 5.0
     putamenVolume: Annotated[float, WithinRange(0.5, 30)] = 10.0

@@ -10,13 +10,13 @@ import slicer
 from ..base.errors import DaTscanError
 from ..batch.run import Options
 from ..mni.atlas import GRID_AFFINE
-from ..reporting.panels import relevance_limit
 from .background import Outcome, Task
 from .batch_table import results_node, show_table, write_batch_table
-from .case import GRADES, RELEVANCE, SCAN, TABLE, TRANSFORM, Case, automatic_matrix, is_derived, registration_of
+from .case import GRADES, SCAN, TABLE, TRANSFORM, Case, automatic_matrix, is_derived, registration_of
 from .comparison import take_back
 from .display import color_scan
 from .inputs import chosen_inputs, scan_inputs, transform_input
+from .maps import put_maps
 from .prior_scan import put_comparison
 from .session import registration_to_keep
 from .state import STAGES, inputs_of_stage, merged_records, merged_result
@@ -44,7 +44,7 @@ def run_scan(volume, transform, options: dict, show, wait: bool, progress=None, 
         scan, volume.GetName(), registration=registration, automatic_registration=automatic, **options
     )
     # As they are now: what is changed while the process works makes its answer outdated.
-    chosen = (request.method, request.model, request.normals, request.second_reader)
+    chosen = (request.method, request.model, request.normals, request.second_reader, request.map_method)
     inputs = {**scan_inputs(volume, case), **chosen_inputs(*chosen)}
 
     def take(analysis):
@@ -121,13 +121,14 @@ def put_analysis(volume, analysis, last_stage: str = STAGES[-1], inputs: dict | 
     merged = merged_result(case.result, result, last_stage, records)
     case.put_registration(result["registration"])
     take_back(case)
-    _put_nodes(case, analysis, last_stage, merged)
+    records.update(_put_nodes(case, analysis, last_stage, merged, records))
     case.put_result(merged, records)  # last: who watches the case finds all that it speaks of
     return result
 
 
-def _put_nodes(case, analysis, last_stage, merged):
-    """The volumes and the table of the stages that have run."""
+def _put_nodes(case, analysis, last_stage, merged, records):
+    """The volumes and the table of the stages that have run; gives the records that keep more than their inputs."""
+    changed = {}
     if last_stage != "registration":
         scan = case.put_volume(SCAN, analysis.normalized, GRID_AFFINE, "in MNI space")
         if scan:
@@ -135,11 +136,10 @@ def _put_nodes(case, analysis, last_stage, merged):
         write_sbr_table(case.put_new(TABLE, "vtkMRMLTableNode", "SBR"), merged)
         _put_grades(case, merged)
     if last_stage == "classification":
-        relevance = analysis.relevance
-        if relevance is not None:
-            relevance = relevance / relevance_limit(relevance)
-        case.put_volume(RELEVANCE, relevance, GRID_AFFINE, "relevance")
+        kept = put_maps(case, analysis.relevance, analysis.other_maps)
+        changed[last_stage] = {**records[last_stage], **kept}
     case.group()
+    return changed
 
 
 def _put_grades(case, merged):
@@ -167,7 +167,8 @@ def run_batch(inputs, output, options: dict, get_session, wait: bool, progress=N
 
     def take(answer):
         node = results_node()
-        choices = {name: getattr(request.options, name) for name in ("model", "normals", "second_reader")}
+        names = ("model", "normals", "second_reader", "map_method")
+        choices = {name: getattr(request.options, name) for name in names}
         write_batch_table(node, answer, request.options.output, choices)
         if get_session:
             show_table(node, get_session)

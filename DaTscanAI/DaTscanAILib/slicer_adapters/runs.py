@@ -8,6 +8,7 @@ from .case import Case
 from .dicom_inputs import holds_dicom
 from .inputs import scan_inputs
 from .parameters import Comparison, Content
+from .processes import SESSION
 from .session import registration_to_keep
 from .state import STAGES
 
@@ -48,6 +49,13 @@ class Runs:
     def forget(self) -> None:
         """The scene was closed: node IDs will stand for other scans."""
         self._messages.clear()
+
+    def prepare(self) -> None:
+        """The module is open: what does the work starts in the background, so that the first scan need not wait."""
+        from .installation import has_torch
+
+        if not slicer.app.testingEnabled() and has_torch():
+            SESSION.prepare()
 
     def startScan(self, lastStage: str, keep: str) -> None:
         """Analyze the selected scan up to a stage.
@@ -133,6 +141,11 @@ class Runs:
         if self._task is not None:
             self._task.abandon()
             self._end()
+
+    def close(self) -> None:
+        """The module goes, and with it the process that was kept."""
+        self.abandon()
+        SESSION.abandon()
 
     def sayOfBatch(self, sentence: str) -> None:
         """What a batch says stands in its own section: it belongs to no scan."""
@@ -229,7 +242,12 @@ class Runs:
 
 def _named(session):
     """Arguments of `process` and `processBatch` that are names or places."""
-    return {"model": session.model(), "normals": session.normals(), "secondReader": session.second_reader()}
+    return {
+        "model": session.model(),
+        "normals": session.normals(),
+        "secondReader": session.second_reader(),
+        "mapMethod": session.map_method(),
+    }
 
 
 def _inputs_of(volume):

@@ -3,12 +3,14 @@
 import slicer
 
 from ..base.errors import DaTscanError
+from ..explanation.methods import DEFAULT_METHOD
 from .application_settings import DEFAULT_MODEL, NORMALS, REPORT_LANGUAGE, setting
 from .case import TRANSFORM, Case, is_by_hand, is_derived
 from .comparison import compare
 from .display import hide_other_cases, is_scan_current, show_in_four_views, show_nothing
 from .inputs import chosen_inputs, state_for
-from .parameters import Comparison
+from .maps import take_map
+from .parameters import Comparison, Map
 from .regions import show_regions
 from .settings import Settings
 from .state import ScanState
@@ -49,6 +51,10 @@ class Session:
         """Name of the report's language; None for English."""
         return self.parameters.reportLanguage or setting(REPORT_LANGUAGE) or None
 
+    def map_method(self) -> str:
+        """The map that is asked for, of `explanation.methods.METHODS`."""
+        return self.parameters.mapMethod.value
+
     def choices(self) -> dict:
         """All that is chosen for an analysis, as arguments of a request."""
         return {
@@ -56,6 +62,7 @@ class Session:
             "model": self.model(),
             "normals": self.normals(),
             "second_reader": self.second_reader(),
+            "map_method": self.map_method(),
         }
 
     def settings(self) -> Settings:
@@ -68,6 +75,12 @@ class Session:
             in_slices=self.parameters.showInSlices,
             in_3d=self.parameters.showIn3D,
         )
+
+    def take_chosen_map(self, volume) -> None:
+        """Show and describe the map that is chosen, where the analysis of a volume has made it."""
+        case = Case.of(volume)
+        if case is not None:
+            take_map(case, self.map_method())
 
     def known(self, volume) -> tuple[dict | None, ScanState]:
         """A volume's result, and the state of its stages under what is chosen now."""
@@ -86,6 +99,7 @@ class Session:
         with slicer.util.NodeModify(parameters.parameterNode):
             parameters.inputVolume, parameters.comparison = volume, Comparison.NONE
             parameters.model = choices.get("model") or ""
+            parameters.mapMethod = Map(choices.get("map_method") or DEFAULT_METHOD)
             parameters.normals, parameters.secondReader = (
                 choices.get("normals") or "",
                 choices.get("second_reader") or "",

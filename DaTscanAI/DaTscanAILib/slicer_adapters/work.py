@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from ..analysis import Analysis, Analyzer, measure
 from ..base.errors import DaTscanError
 from ..batch.comparison import Comparison, compare_scans
 from ..batch.run import Options, analyze_batch
+from ..explanation.methods import DEFAULT_METHOD
 from ..quantification.normals import read_normals
 from ..quantification.other_method import Method
 from ..reading.inputs import collect_cases, safe_name
@@ -33,6 +33,7 @@ class ScanRequest:
         method: of the SBRs; None for the default.
         normals: database to set the scan beside, a path or the name of a shipped one; None gives no z scores.
         second_reader: another model that reads the scan too; None for none.
+        map_method: of the map, one of `explanation.methods.METHODS`; the others come with it.
         registration: in place of the automatic one, or the affine (4x4, scanner from MNI) that somebody gave.
         automatic_registration: 4x4, scanner from MNI: what an affine given by hand took the place of, or None.
     """
@@ -45,6 +46,7 @@ class ScanRequest:
     method: Method | None = None
     normals: str | None = None
     second_reader: str | None = None
+    map_method: str = DEFAULT_METHOD
     registration: Registration | np.ndarray | None = None
     automatic_registration: np.ndarray | None = None
 
@@ -61,7 +63,9 @@ class ScanRequest:
         normals = None if self.normals is None else read_normals(self.normals)
         how = {"scanner_from_mni": self.registration, "method": self.method, "progress": tell, "normals": normals}
         if self.last_stage == "classification":
-            analysis = _analyzer(self.model, self.device, self.second_reader).analyze(self.scan, self.case, **how)
+            analyzer = _analyzer(self.model, self.device, self.second_reader)
+            analyzer.map_method = self.map_method
+            analysis = analyzer.analyze(self.scan, self.case, **how)
         else:
             analysis = measure(self.scan, self.case, last_stage=self.last_stage, **how)
         if self.automatic_registration is not None:
@@ -184,6 +188,7 @@ class BatchRequest:
             return table_row(name, None, str(error))
         normals = None if options.normals is None else read_normals(options.normals)
         analyzer = _analyzer(options.model, options.device, options.second_reader)
+        analyzer.map_method = options.map_method
         analysis = analyzer.analyze(scan, name, normals=normals)
         write_case(self.options.output / name, analysis, options.report, language=options.report_language)
         return table_row(name, analysis.result, None)
@@ -199,7 +204,18 @@ def unused_name(name: str, rows: list[dict[str, str]]) -> str:
     return candidate
 
 
-@lru_cache(maxsize=1)
-def _analyzer(model, device, second_reader):
-    """Kept ready between scans: the networks are read once."""
-    return Analyzer(model, device, second_reader)
+_ready: dict[tuple, Analyzer] = {}  # one at most
+
+
+def _analyzer(*choices):
+    """Kept ready between scans, so that the networks are read once; made anew where a model has changed on the disk.
+
+    Args:
+        choices: arguments of `Analyzer`.
+    """
+    fresh = Analyzer(*choices)
+    kept = _ready.get(choices)
+    if kept is None or (kept.model, kept.second_model) != (fresh.model, fresh.second_model):
+        _ready.clear()
+        kept = _ready[choices] = fresh
+    return kept

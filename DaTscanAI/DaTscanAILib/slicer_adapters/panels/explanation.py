@@ -29,3 +29,4 @@ class ExplanationPanel(Panel):
 
     def enable(self, idle):
         self.ui.showViewsButton.enabled = idle and self.volume is not None
+        self.ui.mapSelector.enabled = idle
