@@ -6,10 +6,11 @@ import torch
 
 from DaTscanAILib.classification.networks import build_network
 from DaTscanAILib.evaluation.map_deletion import FRACTIONS, deleted, moves, order_of
-from DaTscanAILib.evaluation.map_gates import GATES, Gate
+from DaTscanAILib.evaluation.map_gates import GATES, Gate, judge
 from DaTscanAILib.evaluation.map_likeness import correlation, structural_similarity
 from DaTscanAILib.evaluation.map_localization import PlantedLesion, centers_of_difference, find, healing_move, peak
 from DaTscanAILib.evaluation.map_randomization import cascade
+from DaTscanAILib.evaluation.map_report import gates_figure, plain_table
 from DaTscanAILib.explanation.regions import striatal_outlines
 from DaTscanAILib.mni.atlas import GRID_SHAPE, load_atlas
 
@@ -132,3 +133,47 @@ def test_the_goals_are_those_of_the_issue():
     assert goals["random_correlation"] == 0.3
     assert goals["outside_brain"] == 0.02
     assert (goals["sign"], goals["sign_one_putamen"]) == (0.95, 0.90)
+
+
+# ---- how the gates are told
+
+
+def judged():
+    figures = {gate.key: (0.5, 12) for gate in GATES} | {"lesion_near": (None, 0), "outside_brain": (0.01, 30)}
+    return judge(figures, quick=False)
+
+
+def test_each_measured_value_stands_beside_its_threshold():
+    rows = judged()
+    lines = plain_table(rows).splitlines()
+    assert len(lines) == len(GATES) + 1
+    by_gate = {row["gate"]: line.split() for row, line in zip(rows, lines[1:], strict=True)}
+    assert by_gate["outside_brain"][:5] == ["0.010", "<=", "0.02", "30", "reached"]
+    assert by_gate["sign"][:6] == ["0.500", ">=", "0.95", "12", "NOT", "reached"]
+    assert by_gate["lesion_near"][:6] == ["not", "available", ">=", "0.8", "0", "NOT"]
+    assert by_gate["agreement"][:3] == ["0.500", "reported", "12"]
+    assert len({line.index(row["title"]) for row, line in zip(rows, lines[1:], strict=True)}) == 1  # in columns
+
+
+def test_both_thresholds_of_a_gate_are_in_its_row():
+    row = GATES[0].judge(0.7, 10, quick=True)
+    assert (row["goal"], row["goal_full"], row["goal_quick"]) == (0.6, 0.8, 0.6)
+
+
+def test_the_figure_shows_every_gate(tmp_path, monkeypatch):
+    from matplotlib import pyplot
+
+    shown = []
+    monkeypatch.setattr(pyplot, "close", shown.append)
+    curves = {"an order": {kind: np.zeros((2, 6)) for kind in ("deletion", "insertion")}}
+    random = [{"random_down_to": "logits", "absolute_correlation": 0.2, "structural_similarity": 0.1}]
+    gates_figure(tmp_path / "gates.png", judged(), random, curves)
+    assert (tmp_path / "gates.png").stat().st_size > 10_000
+    gates, *_ = shown[0].axes
+    labels = [label.get_text() for label in gates.get_yticklabels()]
+    assert labels == [gate.title for gate in GATES]
+    dots = {line.get_ydata()[0]: line for line in gates.lines if line.get_marker() == "o"}
+    keys = [gate.key for gate in GATES]
+    assert keys.index("lesion_near") not in dots  # it has no value
+    assert dots[keys.index("outside_brain")].get_color() == "tab:green"
+    assert dots[keys.index("sign")].get_color() == "tab:red"

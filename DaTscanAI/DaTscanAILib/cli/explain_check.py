@@ -29,6 +29,7 @@ def add(commands) -> None:
 def run(options) -> int:
     """Runs it; the exit status."""
     from ..classification.model_folder import find_model
+    from ..evaluation.map_report import plain_table
     from ..reporting.result_files import prepare_output
     from ..simulation.explain_check import explain_check
 
@@ -40,8 +41,5 @@ def run(options) -> int:
 
     given = (options.map, options.quick, options.device, options.workers)
     rows = explain_check(model, options.output, *given, say)
-    for row in rows:
-        reached = {True: "reached", False: "NOT reached", None: "reported"}[row["reached"]]
-        figure = "not available" if row["figure"] is None else f"{row['figure']:.3f}"
-        say(f"{row['title']}: {figure} of {row['scans']} scans, goal {row['goal']}, {reached}")
+    print(plain_table(rows))
     return SOME_FAILED if any(row["reached"] is False for row in rows) else SUCCESS

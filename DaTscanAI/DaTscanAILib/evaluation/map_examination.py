@@ -53,7 +53,7 @@ class Depth:
     stability: int
 
 
-QUICK, FULL = Depth(8, 2, 4), Depth(40, 10, 20)
+QUICK, FULL = Depth(8, 2, 4), Depth(24, 6, 12)
 
 
 class Examination:
@@ -175,7 +175,7 @@ class Examination:
                 of_members = [
                     IntegratedGradients(network, reference, contrast) for network in self.classifier.networks
                 ]
-                maps.append(sum(one.relevance(self._input(scan.voxels)).numpy() for one in of_members))
+                maps.append(sum(one.relevance(self._input(scan.voxels)).cpu().numpy() for one in of_members))
             found.append(correlation(maps[0], maps[1], np.ones(maps[0].shape, bool)))
         return found
 

@@ -39,6 +39,8 @@ class Gate:
             "figure": value,
             "scans": count,
             "goal": goal,
+            "goal_full": self.goal,
+            "goal_quick": self.guard,
             "better": "higher" if self.at_least else "lower",
             "reached": reached,
         }

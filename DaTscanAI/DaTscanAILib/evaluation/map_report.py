@@ -15,13 +15,27 @@ def gates_table(rows: list[dict], lesions: list[dict], randomization: list[dict]
 
 
 def _gates(rows):
-    lines = ["| gate | figure | scans | goal | reached |", "|---|---|---|---|---|"]
+    lines = ["| gate | measured | threshold | scans | reached |", "|---|---|---|---|---|"]
     for row in rows:
-        sign = "" if row["goal"] is None else ">= " if row["better"] == "higher" else "<= "
-        goal = "reported" if row["goal"] is None else f"{sign}{row['goal']:g}"
         reached = {True: "yes", False: "**no**", None: ""}[row["reached"]]
-        lines.append(f"| {row['title']} | {_number(row['figure'])} | {row['scans']} | {goal} | {reached} |")
+        lines.append(f"| {row['title']} | {_number(row['figure'])} | {_goal(row)} | {row['scans']} | {reached} |")
     return lines
+
+
+def plain_table(rows: list[dict]) -> str:
+    """The gates for a terminal: each measured value beside its threshold, in columns."""
+    reached = {True: "reached", False: "NOT reached", None: ""}
+    lines = [("measured", "threshold", "scans", "", "gate")]
+    lines += [
+        (_number(row["figure"]), _goal(row), str(row["scans"]), reached[row["reached"]], row["title"]) for row in rows
+    ]
+    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    return "\n".join("  ".join([*map(str.ljust, line[:4], widths), line[4]]) for line in lines)
+
+
+def _goal(row):
+    sign = ">= " if row["better"] == "higher" else "<= "
+    return "reported" if row["goal"] is None else f"{sign}{row['goal']:g}"
 
 
 def _lesions(rows):
@@ -73,14 +87,17 @@ def _share(values):
     return f"{np.mean(values):.2f} of {len(values)}" if values else "none"
 
 
-def gates_figure(path: Path, randomization: list[dict], deletion: dict) -> None:
-    """Curves of deletion and insertion, and likeness by how many layers are random."""
+def gates_figure(path: Path, rows: list[dict], randomization: list[dict], deletion: dict) -> None:
+    """Measured values beside their thresholds, curves of deletion and insertion, likeness by random layers."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    places = [["gates"] * 3, ["deletion", "insertion", "random"]]
+    figure, by_name = pyplot.subplot_mosaic(places, figsize=(13, 8), layout="constrained")
+    _draw_gates(by_name["gates"], rows)
+    axes = [by_name[name] for name in places[1]]
     for axis, kind in zip(axes, ("deletion", "insertion"), strict=False):
         for name, kinds in deletion.items():
             axis.plot(100 * np.array(FRACTIONS), np.median(kinds[kind], axis=0), marker=".", label=name)
@@ -96,3 +113,17 @@ def gates_figure(path: Path, randomization: list[dict], deletion: dict) -> None:
     figure.suptitle("Simulated scans of heads and cameras that training has not seen", fontsize=9)
     figure.savefig(path, dpi=110, metadata={"Software": None})
     pyplot.close(figure)
+
+
+def _draw_gates(axis, rows):
+    """One line a gate: a dot for the measured value, a stroke for the threshold; grey where none is set."""
+    colors = {True: "tab:green", False: "tab:red", None: "tab:gray"}
+    for place, row in enumerate(rows):
+        if row["figure"] is not None:
+            axis.plot(row["figure"], place, "o", color=colors[row["reached"]])
+        if row["goal"] is not None:
+            axis.plot(row["goal"], place, "|", color="black", markersize=14)
+    axis.set_yticks(range(len(rows)), [row["title"] for row in rows], fontsize=7)
+    axis.invert_yaxis()
+    axis.grid(axis="x", alpha=0.3)
+    axis.set_title("measured (dots; red falls short) and threshold (strokes)", fontsize=9)

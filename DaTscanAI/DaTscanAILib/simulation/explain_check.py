@@ -34,14 +34,15 @@ def explain_check(
         One row a gate.
     """
     scans = known_scans(output / "scans", QUICK_EXTENT if quick else FULL_EXTENT, workers)
-    say(f"{len(scans)} simulated scans")
+    planted = sum(scan.lesion is not None for scan in scans)
+    say(f"{len(scans)} simulated scans, {planted} of them with a planted lesion")
     examination = Examination(Classifier(model, device), scans, method, say)
     found = examine(examination, QUICK if quick else FULL)
     rows = judge(found["figures"], quick)
     table = gates_table(rows, found["lesions"], found["randomization"], found["deletion"])
     head = f"# Gates of the maps: {model.name}, {method}{', quick form' if quick else ''}\n{SIMULATED}\n\n"
     atomic_write_bytes(output / "explain_check.md", f"{head}{table}\n".encode())
-    gates_figure(output / "explain_check.png", found["randomization"], found["deletion"])
+    gates_figure(output / "explain_check.png", rows, found["randomization"], found["deletion"])
     content = {
         "version": VERSION,
         "model": model.name,
@@ -50,6 +51,8 @@ def explain_check(
         "map": method,
         "quick": quick,
         "data": SIMULATED,
+        "scans": len(scans),
+        "scans_with_planted_lesion": planted,
         "gates": rows,
         "lesions": found["lesions"],
         "randomization": found["randomization"],

@@ -6,7 +6,7 @@ simulator and lie in `evaluation/map_examination.py`.
 
 import json
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,6 @@ from ..quantification.scaling import normalize
 from ..reading.scan import Scan
 from ..registration.affine import register
 from .anatomy import HELD_OUT
-from .pairs import simulate_pair
 from .patterns import Lesion
 from .simulator import Settings, simulate_scan
 
@@ -54,7 +53,7 @@ class Extent:
     lesions: int
 
 
-QUICK_EXTENT, FULL_EXTENT = Extent(8, 8, 8, 6, 3), Extent(30, 40, 30, 12, 9)
+QUICK_EXTENT, FULL_EXTENT = Extent(8, 8, 8, 6, 3), Extent(24, 30, 24, 8, 9)
 
 
 def known_scans(folder: Path, extent: Extent, workers: int = 1) -> list[KnownScan]:
@@ -114,12 +113,17 @@ def _clinical(seed, settings):
 
 def _lesioned(seed, settings, kind, side):
     losses = {(_PARTS[kind], letter): LOSS for letter in _SIDES[side]}
-    without, lesioned = simulate_pair(seed, settings, Lesion(losses))
+    without, lesioned = _healthy(seed, settings), simulate_scan(seed, settings, Lesion(losses))
     voxels, mirrored, of_healthy = _in_mni(lesioned, without)
     seen = _OTHER[side] if mirrored else side
     centers = centers_of_difference(of_healthy, voxels, ("left", "right") if seen == "both" else (seen,))
     lesion = {"kind": kind, "side": seen, "centers": centers.tolist()}
     return voxels, {"label": "reduced", "subtype": f"{kind}_{side}", "lesion": lesion}
+
+
+@lru_cache(maxsize=1)  # as in `pairs.simulate_pair`, but once for all lesions of a head
+def _healthy(seed, settings):
+    return simulate_scan(seed, settings)
 
 
 def _in_mni(scan, other):
