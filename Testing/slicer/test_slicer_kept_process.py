@@ -174,6 +174,8 @@ def test_a_request_that_comes_as_it_ends_by_itself_gets_a_new_one(launched):
     assert pickle.loads((launched[1][0] / worker.REQUEST).read_bytes()) == "request"
     assert waiting.status is None
     assert not launched[0][0].exists()
+    launched[1][1](worker.DONE)  # what never reads a request is not started for ever
+    assert (len(launched), waiting.status, waiting.answer) == (2, worker.DONE, None)
 
 
 def test_after_a_crash_the_next_request_starts_it_and_after_cancel_it_is_there_at_once(launched):

@@ -67,7 +67,7 @@ class KeptProcess:
     def __init__(self):
         self._folder = None
         self._current = None  # (request, on_line, on_end)
-        self._is_prepared = self._is_stopped = False
+        self._is_prepared = self._is_stopped = self._is_retry = False
 
     @property
     def is_busy(self) -> bool:
@@ -85,7 +85,7 @@ class KeptProcess:
 
     def start(self, request: bytes, on_line: Callable[[str], None], on_end: Callable[[int, bytes | None], None]):
         """Hand it a request; arguments and errors as of `OneProcess.start`, with the status of the request."""
-        self._current = (request, on_line, on_end)
+        self._current, self._is_retry = (request, on_line, on_end), False
         try:
             if self._folder is not None and self._folder.is_dir():
                 atomic_write_bytes(self._folder / worker.REQUEST, request)
@@ -140,7 +140,14 @@ class KeptProcess:
         if folder != self._folder:
             return
         self._folder = None
-        if self._current is not None and is_unread and status == worker.DONE:
+        if (
+            self._current is not None
+            and is_unread
+            and answer is None
+            and status == worker.DONE
+            and not self._is_retry
+        ):
+            self._is_retry = True
             self._start(self._current[0])  # it had waited for long, and has ended just when the request came
             return
         if self._current is not None:
