@@ -84,7 +84,8 @@ class IntegratedGradients:
             return gradient
         with torch.enable_grad():
             voxels = torch.zeros_like(like).requires_grad_(True)
-            return torch.autograd.grad(self._first_mean(voxels), voxels, gradient)[0]
+            # Of one number: torch would import its symbolic shapes, half a second, to take a gradient of several.
+            return torch.autograd.grad((self._first_mean(voxels) * gradient).sum(), voxels)[0]
 
     def _gradients(self, points):
         """Of the contrast, at a batch of points, with respect to the input of what follows a first mean."""
