@@ -463,6 +463,16 @@ def test_progress_and_summary(tmp_path, capsys):
     assert "a: normal" not in err
 
 
+def test_a_single_scans_answer_is_told_before_its_files_are_written(tmp_path, capsys, monkeypatch):
+    scans, told = write_scans(tmp_path / "scans", ["a", "b"]), []
+    monkeypatch.setattr(batch, "write_case", lambda *_: told.append(capsys.readouterr().err))
+    assert main(["analyze", str(scans / "a.nii"), "--output", str(tmp_path / "out")]) == 0
+    assert "a: normal (probability of reduced " in told[0]
+    assert "[1/1] a: normal" in capsys.readouterr().err
+    assert main(["analyze", str(scans), "--output", str(tmp_path / "out")]) == 0
+    assert "probability of reduced" not in "".join(told[1:]) + capsys.readouterr().err
+
+
 def test_the_remaining_time_does_not_count_what_a_former_run_did(capsys):
     class Terminal:
         text = ""

@@ -18,7 +18,7 @@ class Progress:
     def __init__(self, total: int, stream=None):
         from tqdm import tqdm
 
-        self._stream = stream or sys.stderr
+        self._stream, self._total = stream or sys.stderr, total
         # A log file gets a state of the bar now and then, a terminal ten times a second.
         interval = 0.1 if self._stream.isatty() else 10.0
         self._bar = tqdm(total=total, unit="scan", file=self._stream, mininterval=interval, dynamic_ncols=True)
@@ -37,6 +37,14 @@ class Progress:
             answer = outcome.row["error"] or outcome.row["label"]
             self._bar.write(f"[{done}/{total}] {outcome.case}: {answer}", file=self._stream)
         self._bar.update(1)
+
+    def answered(self, case: str, result: dict) -> None:
+        """The answer for a single scan, for whose files, pictures and page nobody should have to wait."""
+        label, probability = (result["classification"].get(key) for key in ("label", "probability_reduced"))
+        if self._total == 1 and label is not None:
+            self._bar.write(
+                f"{case}: {label} (probability of reduced {probability:.0%}). Writing.", file=self._stream
+            )
 
 
 def summary(outcomes: list, passed_over: str = "") -> str:

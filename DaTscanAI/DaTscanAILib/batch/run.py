@@ -105,13 +105,17 @@ class TableNotWrittenError(DaTscanError):
 
 
 def analyze_batch(
-    cases: list[Case], options: Options, progress: Callable[[Outcome, int, int], None] | None = None
+    cases: list[Case],
+    options: Options,
+    progress: Callable[[Outcome, int, int], None] | None = None,
+    answered: Callable[[str, dict], None] | None = None,
 ) -> list[Outcome]:
     """Analyze every case, and write `results.csv` and the page `index.html`.
 
     Args:
         cases: from `collect_cases`.
         progress: called after each case with (outcome, cases done, cases in all); may raise to stop the batch.
+        answered: called with name and result of a case before its files are written; with several workers it is not.
 
     Returns:
         The outcomes in the order of the cases.
@@ -124,7 +128,7 @@ def analyze_batch(
     with sole_use(prepare_results(options.output)):
         table, done = _Table(options.output, cases), {}
         try:
-            for outcome in _outcomes(cases, options):
+            for outcome in _outcomes(cases, options, answered):
                 done[outcome.case] = outcome
                 if progress:
                     progress(outcome, len(done), len(cases))
@@ -193,7 +197,7 @@ class _Table:
         return [done[case.name].row for case in self._cases if case.name in done]
 
 
-def _outcomes(cases, options) -> Iterator[Outcome]:
+def _outcomes(cases, options, answered) -> Iterator[Outcome]:
     remaining = []
     for case in cases:
         outcome = finished_before(case, options) if options.resume else None
@@ -202,7 +206,7 @@ def _outcomes(cases, options) -> Iterator[Outcome]:
         else:
             yield outcome
     if options.scheduler is None and (options.workers <= 1 or len(remaining) <= 1):
-        yield from (run_case(case, options) for case in remaining)
+        yield from (run_case(case, options, answered) for case in remaining)
         return
     if options.scheduler is None:
         work, pool = _run_in_process, processes(min(options.workers, len(remaining)))
@@ -251,12 +255,16 @@ def _analyzer(model, second_reader, device, map_method):
     return Analyzer(model, device, second_reader, map_method)
 
 
-def run_case(case: Case, options: Options) -> Outcome:
-    """One case from reading to its folder of results; whatever fails becomes the row's error."""
+def run_case(case: Case, options: Options, answered: Callable[[str, dict], None] | None = None) -> Outcome:
+    """One case from reading to its folder of results; whatever fails becomes the row's error.
+
+    Args:
+        answered: as of `analyze_batch`.
+    """
     result, error, later = None, case.error, False
     if error is None:
         try:
-            result = _analyze_and_write(case, options)
+            result = _analyze_and_write(case, options, answered)
         except DaTscanError as failure:
             error = str(failure)
         except (OSError, MemoryError) as failure:
@@ -293,7 +301,7 @@ def _name_of(case):
     return display_name(case.path) if case.path else case.name
 
 
-def _analyze_and_write(case, options):
+def _analyze_and_write(case, options, answered):
     start = time.perf_counter()
     folder = options.output / case.name
     check_replaceable(folder)
@@ -307,6 +315,8 @@ def _analyze_and_write(case, options):
     analysis.result["clinical"] = asdict(clinical_of(scan, case.other))
     if options.keep_identifiers:
         analysis.result["identifiers"] = vars(scan.identifiers)
+    if answered:
+        answered(case.name, analysis.result)
     write_case(folder, analysis, options.report, source, options.report_language)
     return analysis.result
 

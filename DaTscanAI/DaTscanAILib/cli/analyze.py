@@ -46,7 +46,7 @@ def run(options) -> int:
     cases = with_clinical(cases, options.clinical) if options.clinical else cases
     try:
         with Progress(len(cases)) as progress:
-            outcomes = analyze_batch(cases, batch, progress)
+            outcomes = analyze_batch(cases, batch, progress, progress.answered)
         if dataset:
             rows = [outcome.row for outcome in outcomes]
             write_bids_derivative(batch.output, dataset, cases, rows)

@@ -34,6 +34,7 @@ class IntegratedGradients:
         self._first_mean, self._network = _for_inference(network)
         first = next(network.parameters())
         self._reference = reference.to(first)
+        self._start = self._averaged(self._reference)
         outputs = network[-1].out_features
         contrast = (-1.0, 1.0, *[0.0] * (outputs - 2)) if contrast is None else contrast
         self._contrast = torch.as_tensor(contrast, dtype=torch.float64).to(first)
@@ -58,7 +59,7 @@ class IntegratedGradients:
             raise DaTscanError(f"Relevance takes one scan at a time, not the shape {tuple(image.shape)}.")
         difference, mean_gradient = image.to(self._reference) - self._reference, 0.0
         # A first mean over voxels is linear: it is taken of the path's ends, and goes back once for all its points.
-        start, along = self._averaged(self._reference), self._averaged(difference)
+        start, along = self._start, self._averaged(difference)
         parts = zip(self._shares.split(_AT_ONCE), self._weights.split(_AT_ONCE), strict=True)
         for shares, weights in parts:
             mean_gradient = mean_gradient + (self._gradients(start + shares * along) * weights).sum(0, keepdim=True)
