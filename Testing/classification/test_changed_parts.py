@@ -13,6 +13,7 @@ from DaTscanAILib.classification.model_folder import find_model
 from DaTscanAILib.classification.networks import build_network
 from DaTscanAILib.classification.residual import residual_block
 from DaTscanAILib.explanation.integrated_gradients import IntegratedGradients
+from DaTscanAILib.explanation.methods import INTEGRATED_GRADIENTS, LRP
 from DaTscanAILib.explanation.what_if import what_if
 from DaTscanAILib.mni.atlas import GRID_SHAPE, load_atlas
 
@@ -141,3 +142,15 @@ def test_items_run_one_thread_each_and_keep_their_order():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_the_other_map_is_the_one_that_would_have_been_asked_for(tmp_path):
+    classifier = Classifier(find_model(str(write_tiny_model(tmp_path / "model").folder)), "cpu")
+    scan = (load_atlas().brain * (1 + np.random.default_rng(6).random(GRID_SHAPE))).astype(np.float32)
+    by_lrp, by_gradients = (classifier.classify(scan, map_method=method) for method in (LRP, INTEGRATED_GRADIENTS))
+    assert set(by_lrp.other_maps) == {INTEGRATED_GRADIENTS}
+    found = by_lrp.by(INTEGRATED_GRADIENTS)
+    assert (found.relevance == by_gradients.relevance).all()
+    assert found.what_if == by_gradients.what_if
+    assert (found.map_method, found.map_agreement) == (INTEGRATED_GRADIENTS, by_gradients.map_agreement)
+    assert not (found.relevance == by_lrp.relevance).all()
