@@ -197,6 +197,22 @@ def test_after_a_crash_the_next_request_starts_it_and_after_cancel_it_is_there_a
     assert not (launched[2][0] / worker.STOP).exists()
 
 
+def test_who_fails_to_take_an_answer_does_not_silence_the_process(launches, caplog):
+    """Slicer stops polling a process where a callback raises."""
+    import slicer
+
+    from DaTscanAILib.slicer_adapters.processes import KeptProcess
+
+    lines = []
+    slicer.util.launchConsoleProcess = lambda _arguments, logCallback, **_options: lines.append(logCallback)
+    kept = KeptProcess()
+    kept.start(b"request", print, lambda status, answer: [][status])
+    lines[0](f'{worker.EVENT} {{"answered": 0}}')
+    assert "could not be told" in caplog.text
+    assert not kept.is_busy
+    kept.abandon()
+
+
 def test_a_second_task_at_the_same_time_gets_its_own_process(launched):
     from DaTscanAILib.slicer_adapters import processes
     from DaTscanAILib.slicer_adapters.background import Task

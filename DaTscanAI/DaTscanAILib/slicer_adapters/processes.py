@@ -157,7 +157,10 @@ class KeptProcess:
 
     def _end_request(self, status, answer):
         (_, _, on_end), self._current = self._current, None
-        on_end(status, answer)
+        try:
+            on_end(status, answer)
+        except Exception:  # it would end Slicer's polling, and so the next request would never be heard of again
+            logging.exception("DaTscanAI: the end of a request could not be told")
 
 
 SESSION = KeptProcess()  # for the scans of this session of Slicer
