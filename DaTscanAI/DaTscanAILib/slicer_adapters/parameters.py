@@ -69,7 +69,7 @@ class Map(enum.Enum):
         """As the panel shows it."""
         return {
             "integrated-gradients": _("Integrated gradients"),
-            "lrp": _("Layer-wise relevance propagation (LRP)"),
+            "lrp": _("LRP (layer-wise relevance propagation)"),
         }[self.value]
 
 
