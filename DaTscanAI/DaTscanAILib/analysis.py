@@ -12,7 +12,7 @@ from .base.software import software_versions
 from .base.stopwatch import Stopwatch
 from .base.version import RESEARCH_USE
 from .classification.answer import Classification, Classifier, describe_classification
-from .classification.explained import INCONSISTENT, NOT_EXPLAINED, describe_explanation
+from .classification.explained import INCONSISTENT, NOT_EXPLAINED, described_maps
 from .classification.grades import describe_grades
 from .classification.model_folder import find_model
 from .classification.second_reader import describe_second_reader, with_second_reader
@@ -137,19 +137,11 @@ class Analyzer:
         run.result["classification"] = describe_classification(classification, self.model) | second
         run.result["warnings"] += classification.atypical
         run.result["quantification"]["grades"] = describe_grades(classification.grades) or None
-        relevance, run.result["explanation"] = self._explained(classification, scan_left, quantification.mirrored)
+        maps = described_maps(classification, self.model, scan_left, self.atlas, quantification.mirrored)
+        relevance, run.result["explanation"] = maps.pop(classification.map_method)
         if not run.result["explanation"]["consistent"]:
             run.result["warnings"].append(INCONSISTENT)
-        others = {
-            method: self._explained(classification.by(method), scan_left, quantification.mirrored)
-            for method in classification.other_maps
-        }
-        return replace(run.finished(None, relevance), other_maps=others)
-
-    def _explained(self, classification, scan_left, mirrored) -> tuple[np.ndarray, dict]:
-        """The map in the patient's orientation, and what it says."""
-        explanation = describe_explanation(classification, self.model, scan_left, self.atlas, mirrored)
-        return ipsilateral_left(classification.relevance, mirrored), explanation
+        return replace(run.finished(None, relevance), other_maps=maps)
 
     def _with_second_reader(self, first, voxels, quantification) -> tuple[Classification, dict]:
         """The answer held against the second reader's, and what to say of that in the result."""

@@ -6,6 +6,7 @@ from ..explanation.lower_putamen import lower_putamen_relevance
 from ..explanation.methods import DEFAULT_METHOD
 from ..explanation.what_if import check_map, describe_region, describe_what_if
 from ..mni.atlas import Atlas
+from ..quantification.mirroring import ipsilateral_left
 from .answer import Classification
 from .model_folder import Model
 
@@ -19,6 +20,21 @@ NOT_EXPLAINED = {
     "reference": None,
     "what_if": None,
 }
+
+
+def described_maps(
+    classification: Classification, model: Model, scan_left: np.ndarray, atlas: Atlas, mirrored: bool
+) -> dict[str, tuple[np.ndarray, dict]]:
+    """By method, the map in the patient's own orientation and what it says; arguments as of `describe_explanation`."""
+    answers = {one: classification.by(one) for one in classification.other_maps}
+    answers[classification.map_method] = classification
+    return {
+        method: (
+            ipsilateral_left(one.relevance, mirrored),
+            describe_explanation(one, model, scan_left, atlas, mirrored),
+        )
+        for method, one in answers.items()
+    }
 
 
 def describe_explanation(

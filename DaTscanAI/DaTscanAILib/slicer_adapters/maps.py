@@ -3,9 +3,7 @@
 import numpy as np
 import slicer
 
-from ..classification.explained import INCONSISTENT
 from ..mni.atlas import GRID_AFFINE
-from ..reporting.panels import relevance_limit
 from .case import OTHER_RELEVANCE, RELEVANCE, Case
 from .volumes import set_voxels
 
@@ -48,10 +46,14 @@ def take_map(case: Case, method: str) -> None:
 
 
 def _scaled(relevance):
+    from ..reporting.panels import relevance_limit
+
     return None if relevance is None else relevance / relevance_limit(relevance)
 
 
 def _warnings(warnings, before, after):
     """With what is said of one map's consistency replaced by what is to be said of the other's."""
+    from ..classification.explained import INCONSISTENT
+
     kept = [one for one in warnings if one != INCONSISTENT or before["consistent"] is not False]
     return [*kept, INCONSISTENT] if after["consistent"] is False else kept
