@@ -25,7 +25,7 @@ NOT_EXPLAINED = {
 def described_maps(
     classification: Classification, model: Model, scan_left: np.ndarray, atlas: Atlas, mirrored: bool
 ) -> dict[str, tuple[np.ndarray, dict]]:
-    """By method, the map in the patient's own orientation and what it says; arguments as of `describe_explanation`."""
+    """By method the map, in the patient's orientation, and what it says; arguments as of `describe_explanation`."""
     answers = {one: classification.by(one) for one in classification.other_maps}
     answers[classification.map_method] = classification
     return {
