@@ -322,7 +322,7 @@ def test_bound_widgets_are_parameters_of_a_type_that_can_be_bound():
     kinds = {node.target.id: ast.unparse(node.annotation) for node in wrapper.body if isinstance(node, ast.AnnAssign)}
     takes = {
         "QCheckBox": r"bool",
-        "QComboBox": r"Device|Content|Signs|Comparison",
+        "QComboBox": r"Device|Content|Signs|Comparison|Map",
         "QDoubleSpinBox": r"Annotated\[float, WithinRange.*",
         "ctkSliderWidget": r"Annotated\[float, WithinRange.*",
         "qMRMLNodeComboBox": r"vtkMRML\w+",
@@ -332,7 +332,7 @@ def test_bound_widgets_are_parameters_of_a_type_that_can_be_bound():
         for entry in widget.findall("property[@name='SlicerParameterName']"):
             assert entry.get("stdset") == "0"
             bound[entry[0].text] = widget
-    assert len(bound) == 19
+    assert len(bound) == 20
     for name, widget in bound.items():
         assert re.fullmatch(takes[widget.get("class")], kinds[name]), name
 
