@@ -23,7 +23,7 @@ One run of each study, as its commands say. **All figures in the last column are
 that the experiment runs and what it finds there, not how the methods do on patients. Made by `build_studies.py`.
 
 All five on a manifest of your own scans, with a page like this one: `study all --manifest M --output DIR`; the same
-call goes on where it was stopped.
+call goes on where it was stopped. The commands for the papers' sizes: [studies at size](studies_at_size.md).
 """
 LARGEST_TABLE = 200_000  # bytes
 

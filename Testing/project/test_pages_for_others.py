@@ -1,4 +1,4 @@
-"""Pages by which others test this software: their commands exist, their intervals are right, and no case is sent."""
+"""Pages for others who test this software or repeat its studies: their commands exist, their intervals are right."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from DaTscanAILib.evaluation.evaluate import Answers, summarize
 from DaTscanAILib.evaluation.metrics import share
 
 PAGES = Path(__file__).resolve().parents[2] / "Resources" / "Documentation"
-NAMES = ("validation.md", "dat_park_plan.md")
+NAMES = ("validation.md", "dat_park_plan.md", "studies_at_size.md")
 COMMAND = re.compile(r"python -m DaTscanAILib ([^`\n]+)")
 
 
