@@ -474,6 +474,7 @@ function layer(source, classes, words = "") {
 function showPictures(entry) {
   const has = (name) => entry.files.includes(name);
   const shared = data.pictures;
+  const letters = () => entry.sides_known ? [layer(shared.letters, "letters")] : [];
   find("slices-section").hidden = !has("slices.png");
   find("map-section").hidden = !has("map.png");
   find("graph-section").hidden = !has("normals.png");
@@ -482,12 +483,12 @@ function showPictures(entry) {
   if (has("slices.png")) {
     const words = `Slices of the scan ${entry.case} in MNI space`;
     find("slices").append(layer(entry.folder + "slices.png", "scan", words), layer(shared.template, "template"),
-      layer(shared.outlines, "outlines"), layer(shared.letters, "letters"));
+      layer(shared.outlines, "outlines"), ...letters());
   }
   if (has("map.png")) {
     const words = `Relevance of ${entry.case} over the MRI template`;
     find("map").append(layer(shared.mri, "mri"), layer(entry.folder + "map.png", "relevance", words),
-      layer(shared.outlines, "outlines"), layer(shared.letters, "letters"));
+      layer(shared.outlines, "outlines"), ...letters());
     find("map-caption").textContent = `${entry.reference}. Relative to the map's maximum; nothing is painted below `
       + `${data.threshold_percent} % of it. ${data.statements[1]}`;
   }

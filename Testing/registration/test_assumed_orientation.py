@@ -15,7 +15,9 @@ from DaTscanAILib.reading.scan import read_scan
 from DaTscanAILib.registration import search as searching
 from DaTscanAILib.registration.affine import SIDES_UNKNOWN, TURNED, register
 from DaTscanAILib.registration.landmarks import landmark_error
+from DaTscanAILib.reporting.page_entry import page_entry
 from DaTscanAILib.reporting.panels import paint_panels
+from DaTscanAILib.reporting.result_files import table_row
 from DaTscanAILib.reporting.unknown_sides import without_side_letters
 
 
@@ -93,6 +95,7 @@ def test_pictures_without_sides(unknown):
     assert {cut.sides for cut in cuts} == {("?", "?"), ("A", "P")}
     assert not any("left" in cut.name or "right" in cut.name for cut in cuts)
     assert ("R", "L") in {cut.sides for cut in panels.scan.cuts}
+    assert page_entry(table_row("case", unknown.result, None), unknown.result)["sides_known"] is False
 
 
 def test_what_the_answer_says_of_sides_is_hidden():

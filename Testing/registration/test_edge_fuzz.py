@@ -96,7 +96,7 @@ def check(result):
     assert not [key for key, value in registration["features"].items() if not np.isfinite(value)]
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(24))
 def test_images_with_bright_edges_slabs_and_spikes_never_throw(seed):
     result = trial(seed)
     if result is not None:

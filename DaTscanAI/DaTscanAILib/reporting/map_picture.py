@@ -15,6 +15,7 @@ from .panels import (
     relevance_limit,
     relevance_slice,
 )
+from .unknown_sides import sides_are_unknown, strip_without_letters
 from .wording import ORIENTATION_STATEMENT, RESEARCH_STATEMENT, answer_of, reference_of
 
 _SCALE, _SLICES_A_ROW = 2.2, 4  # pixels per mm
@@ -38,6 +39,8 @@ def map_picture(relevance: np.ndarray, mri: np.ndarray, mri_affine: np.ndarray, 
         axial_mosaic(lambda cut, scale: relevance_slice(*layers, cut, limit, scale), places, _SCALE)
         for places in (AXIAL_POSITIONS[:_SLICES_A_ROW], AXIAL_POSITIONS[_SLICES_A_ROW:])
     ]
+    if sides_are_unknown(result):
+        rows = [strip_without_letters(row) for row in rows]
     height = rows[0].image.height
     image = Image.new("RGB", (WIDTH, _TITLE + len(rows) * (height + _LABELS) + _FOOTER))
     draw = ImageDraw.Draw(image)

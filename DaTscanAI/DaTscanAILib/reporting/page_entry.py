@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from .numbers import SIDES, grade_rows, normals_note, sbr_rows
 from .result_files import MAP_FILE, RESULT_FILE, SLICES_FILE, THUMBNAIL_FILE, is_refused, table_row
+from .unknown_sides import sides_are_unknown
 from .wording import (
     answer_of,
     explanation_of,
@@ -33,9 +34,9 @@ def page_entry(row: dict[str, str], result: dict | None) -> dict:
 
     Returns:
         `case`, `answer` (normal, reduced, uncertain or failed), `probability`, `percent`, `sbr` (right putamen, left,
-        right caudate, left), `z` (the lower one of the putamina), `quality`, `accepted`, `warnings`, `error`,
-        `series`, `folder` (as the path of a URL), `files`, `stamp`, `alarm`, `texts`, `tables`, `notes` and
-        `reference`; what is not available is null or empty.
+        right caudate, left), `z` (the lower one of the putamina), `quality`, `accepted`, `sides_known`,
+        `warnings`, `error`, `series`, `folder` (as the path of a URL), `files`, `stamp`, `alarm`, `texts`, `tables`,
+        `notes` and `reference`; what is not available is null or empty.
     """
     result = result if result is not None and _belongs_to(row, result) else {}
     error = row["error"]
@@ -52,6 +53,7 @@ def page_entry(row: dict[str, str], result: dict | None) -> dict:
         "z": _rounded(min(lowest, default=None), 2),
         "quality": _rounded(value_of(result, "registration", "quality"), 3),
         "accepted": value_of(result, "registration", "accepted"),
+        "sides_known": not sides_are_unknown(result),
         "warnings": [str(warning) for warning in result.get("warnings") or ()],
         "error": error,
         "series": row["series"],

@@ -161,12 +161,12 @@ def _write_pictures(folder, analysis, language):
     from .page_pictures import case_pictures
     from .panels import paint_panels
     from .report import report_bytes
-    from .unknown_sides import without_side_letters
+    from .unknown_sides import sides_are_unknown, without_side_letters
 
     mirrored = bool((analysis.result.get("quantification") or {}).get("mirrored"))
     difference = difference_from_normal(analysis.normalized, mirrored)
     panels = paint_panels(analysis.normalized, analysis.relevance, *load_mri(), load_atlas().regions, difference)
-    if (analysis.result.get("registration") or {}).get("sides_known") is False:
+    if sides_are_unknown(analysis.result):
         panels = without_side_letters(panels)
     atomic_write_bytes(folder / "overview.png", encode_png(compose_overview(panels, analysis.result)))
     for name, picture in case_pictures(analysis.normalized, analysis.relevance).items():

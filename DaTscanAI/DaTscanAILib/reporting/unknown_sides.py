@@ -2,17 +2,22 @@
 
 from dataclasses import replace
 
-from .panels import Panels
+from .panels import Panels, Strip
 
 _STRIPS = ("scan", "relevance", "views", "difference")
 
 
 def without_side_letters(panels: Panels) -> Panels:
     """The same panels whose slices name no side."""
-    return replace(panels, **{name: _nameless(getattr(panels, name)) for name in _STRIPS})
+    strips = {name: getattr(panels, name) for name in _STRIPS}
+    return replace(panels, **{name: strip and strip_without_letters(strip) for name, strip in strips.items()})
 
 
-def _nameless(strip):
-    if strip is None:
-        return None
+def sides_are_unknown(result: dict) -> bool:
+    """Whether the content of `result.json` says so."""
+    return (result.get("registration") or {}).get("sides_known") is False
+
+
+def strip_without_letters(strip: Strip) -> Strip:
+    """The same slices, naming no side."""
     return replace(strip, cuts=tuple(replace(cut, sides_known=False) for cut in strip.cuts))
