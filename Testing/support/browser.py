@@ -43,6 +43,8 @@ def open_browser(downloads: Path):
         options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+        driver.set_script_timeout(LONG_ENOUGH_S)
+        driver.set_page_load_timeout(LONG_ENOUGH_S)
         try:
             yield driver
         finally:
