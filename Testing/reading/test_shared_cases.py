@@ -57,7 +57,6 @@ EXPECTED = {
         "glands_x4": ("normal", "", None),
         "glands_x6": ("normal", "", None),
     },
-    "masked-mni": {"masked": ("", "the surroundings of the brain were cut away (give the scan before that)", None)},
     "nan-outside": {"spm_nan": ("reduced", "", "taken as outside the field of view")},
     "negative-pixdim": {"negpix": ("", "so left and right are unknown", None)},
     "pixel-spacing-spellings": {
@@ -96,6 +95,18 @@ def test_a_case_ends_as_expected(case, tmp_path):
         if row["error"]:
             assert numbers_of(row) == {""}, name
     assert status == (1 if any(row["error"] for row in rows.values()) else 0)
+
+
+def test_a_scan_in_mni_space_without_its_surroundings(tmp_path):
+    """An answer or a sentence that names the cause: the quality lies about the limit, calibrations may move it."""
+    _, rows = analyzed(made("masked-mni", tmp_path / "in"), tmp_path / "out")
+    row = rows["masked"]
+    if row["error"]:
+        assert "the surroundings of the brain were cut away (give the scan before that)" in row["error"]
+        assert numbers_of(row) == {""}
+    else:
+        assert row["label"] in ("reduced", "uncertain")
+        assert "urroundings" in row["warnings"]
 
 
 def test_what_is_said_of_the_files_passed_over(tmp_path, capsys):
