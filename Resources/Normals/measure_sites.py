@@ -1,27 +1,32 @@
-"""How far a site's own normals carry: sites drawn many times from simulated normals of one camera.
+"""How far a site's own normals carry: sites drawn many times from simulated scans of one camera.
 
-    PYTHONPATH=DaTscanAI python Resources/Normals/measure_sites.py NORMAL REDUCED --foreign OTHER... --site 30
+    PYTHONPATH=DaTscanAI python Resources/Normals/measure_sites.py FOLDER --save scans.json
+    PYTHONPATH=DaTscanAI python Resources/Normals/measure_sites.py scans.json --site 20 30
 
-Each argument is a folder that `simulate --camera-seed S` has filled. Of the measured normals 200 random sites of the
-given size are made; all other normals and the reduced scans are set beside each, and so are the scans of the foreign
-cameras. Prints a table in Markdown for `Resources/Documentation/normals.md`.
+FOLDER/normal and FOLDER/reduced hold scans of one camera (`simulate --camera-seed S`), FOLDER/foreign/NAME those of
+others. Of the normals 60 random sites of the given size are made; all other normals, the reduced scans and those of
+the foreign cameras are set beside each. What was measured is kept in a small file, from which the figures come again
+without any scan. Prints tables in Markdown for `Resources/Documentation/normals.md`.
 """
 
 import argparse
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from DaTscanAILib.base.files import atomic_write_bytes
 from DaTscanAILib.batch.measuring import MeasuredScan, measure_cases
 from DaTscanAILib.batch.normals_building import database_of
-from DaTscanAILib.quantification.against_normals import against_normals
+from DaTscanAILib.quantification.fingerprint import Fingerprint
 from DaTscanAILib.quantification.leave_one_out import leave_one_out
-from DaTscanAILib.quantification.measures import SIDED
+from DaTscanAILib.quantification.measures import KEYS, SIDED
 from DaTscanAILib.quantification.normals import NormalDatabase
-from DaTscanAILib.reading.inputs import collect_cases
+from DaTscanAILib.reading.inputs import Case, collect_cases
 
-DRAWS, SEED = 200, 20261126
+DRAWS, SEED = 60, 20261126
+_LEAVE_OUT = 4  # of the sites: each takes as long as thirty others
 LOW = -1.645
 _NUCLEI = ("caudate", "putamen", "striatum")
 _PUTAMINA = tuple(SIDED["putamen"])
@@ -35,7 +40,7 @@ class SiteFigures:
         sites: that were drawn.
         mean, spread, low: of the z-scores of other normals, both sides: mean, standard deviation, share below -1.645.
         mean_of_sites: standard deviation over the sites of their own means.
-        leave_one_out: (mean, spread, share below -1.645) of each site's own scans beside the others.
+        leave_one_out: (mean, spread, share below -1.645) of own scans beside the others, of the first sites.
         refused: share of the other normals of the same camera that get no z.
         reduced_low: share of reduced scans of which the lower putamen lies below -1.645.
         any_low: share of reduced scans of which any caudate, putamen or striatum does.
@@ -69,7 +74,7 @@ def figures(
     left_out = {nucleus: [] for nucleus in _NUCLEI}
     refused, reduced_low, any_low, normals_any_low = [], [], [], []
     foreign_refused = {name: [] for name in foreign}
-    for _ in range(draws):
+    for draw in range(draws):
         order = random.permutation(len(normals))
         site = database_of([normals[index] for index in sorted(order[:size])], "site", simulated=True)
         others = [z_scores(normals[index], site) for index in order[size:]]
@@ -83,7 +88,7 @@ def figures(
             z[nucleus].append([[found[key] for key in SIDED[nucleus]] for found in others])
         for name, scans in foreign.items():
             foreign_refused[name] += [z_scores(scan, site) is None for scan in scans]
-        for nucleus, found in leave_one_out(site).items():
+        for nucleus, found in leave_one_out(site).items() if draw < _LEAVE_OUT else ():
             if nucleus in left_out:
                 left_out[nucleus].append((found.mean, found.spread, found.share_low))
     together = {nucleus: np.concatenate([np.ravel(found) for found in z[nucleus]]) for nucleus in _NUCLEI}
@@ -102,9 +107,11 @@ def figures(
     )
 
 
-def z_scores(scan: MeasuredScan, site: NormalDatabase) -> dict[str, float | None] | None:
-    """By key; None where the site's normals do not fit the scan."""
-    return against_normals(scan.values, scan.age, scan.sex, scan.fingerprint, site).z
+def z_scores(scan: MeasuredScan, site: NormalDatabase) -> dict[str, float] | None:
+    """By key; None where the site's normals do not fit the scan (as `against_normals` has it, without its limits)."""
+    if site.fingerprint.misfits(scan.fingerprint) or site.age_problem(scan.age):
+        return None
+    return {key: site.expected(key, scan.age, scan.sex).z(value) for key, value in scan.values.items()}
 
 
 def lowest(z: dict[str, float | None]) -> float:
@@ -133,19 +140,56 @@ def markdown(found: SiteFigures) -> str:
     return "\n".join(lines)
 
 
-def measured(folder: Path, workers: int) -> list[MeasuredScan]:
-    """Those scans of a folder that can be used."""
-    return [scan for scan in measure_cases(collect_cases([folder / "manifest.csv"]), workers) if scan.error is None]
+def scans_of(folder: Path, workers: int = 1) -> dict[str, list[MeasuredScan]]:
+    """Those scans of a folder that can be used, by the name of their place."""
+    places = {name: folder / name for name in ("normal", "reduced")}
+    places |= {place.name: place for place in sorted((folder / "foreign").glob("*"))}
+    return {
+        name: [scan for scan in measure_cases(collect_cases([place / "manifest.csv"]), workers) if scan.error is None]
+        for name, place in places.items()
+    }
+
+
+def scans_text(scans: dict[str, list[MeasuredScan]]) -> str:
+    """The small file: one line a scan."""
+    lines = {name: ",\n  ".join(json.dumps(_entry(scan)) for scan in found) for name, found in scans.items()}
+    return "{\n" + ",\n".join(f' "{name}": [\n  {text}\n ]' for name, text in lines.items()) + "\n}\n"
+
+
+def read_scans(path: Path) -> dict[str, list[MeasuredScan]]:
+    """What `scans_text` wrote."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return {name: [_scan(entry, row) for row, entry in enumerate(found, start=2)] for name, found in content.items()}
+
+
+def _entry(scan):
+    values = {key: round(value, 4) for key, value in scan.values.items()}
+    return {"age": scan.age, "sex": scan.sex, "fingerprint": scan.fingerprint.to_json(), **values}
+
+
+def _scan(entry, row):
+    values = {key: entry[key] for key in KEYS}
+    case = Case(f"scan {row}", None)
+    return MeasuredScan(
+        case, entry["age"], entry["sex"], values, Fingerprint.from_json(entry["fingerprint"]), row=row
+    )
+
+
+def main(source: Path, sizes: list[int], save: Path | None, workers: int) -> None:
+    scans = read_scans(source) if source.is_file() else scans_of(source, workers)
+    if save:
+        atomic_write_bytes(save, scans_text(scans).encode())
+    foreign = {name: found for name, found in scans.items() if name not in ("normal", "reduced")}
+    for size in sizes:
+        print(f"Sites of {size} of {len(scans['normal'])} normals\n")
+        print(markdown(figures(scans["normal"], scans["reduced"], foreign, size)), "\n")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("normal", type=Path)
-    parser.add_argument("reduced", type=Path)
-    parser.add_argument("--foreign", type=Path, nargs="*", default=[])
-    parser.add_argument("--site", type=int, default=30)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("--site", type=int, nargs="+", default=[30])
+    parser.add_argument("--save", type=Path)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
-    parts = [measured(folder, options.workers) for folder in (options.normal, options.reduced)]
-    others = {str(folder): measured(folder, options.workers) for folder in options.foreign}
-    print(markdown(figures(*parts, others, options.site)))
+    main(options.source, options.site, options.save, options.workers)

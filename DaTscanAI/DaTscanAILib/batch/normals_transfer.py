@@ -19,7 +19,7 @@ from ..quantification.transfer import (
 )
 from ..reading.inputs import collect_cases
 from ..reading.scan_checks import display_name
-from .measuring import measure_cases
+from .measuring import MeasuredScan, measure_cases
 from .normals_building import database_of, usable_normals
 
 # As a logarithm: a difference that an attenuation correction makes, and blurring does not.
@@ -44,7 +44,28 @@ def transfer_by_regression(
         DaTscanError: too few scans, or those of `new` are of several cameras.
     """
     of_old, of_new = (_usable(manifest, workers) for manifest in (old, new))
-    pairs = _pairs(_of_old_camera(database, of_old, old), of_new)
+    return transfer_of_scans(database, _of_old_camera(database, of_old, old), of_new, name, old, new)
+
+
+def transfer_of_scans(
+    database: NormalDatabase,
+    of_old: list[MeasuredScan],
+    of_new: list[MeasuredScan],
+    name: str,
+    old: Path = Path("A"),
+    new: Path = Path("B"),
+) -> NormalDatabase:
+    """As `transfer_by_regression`, of scans that are measured.
+
+    Args:
+        database, name: as there.
+        of_old, of_new: scans of the old and of the new camera that can be used.
+        old, new: manifests, for what is said of them.
+
+    Raises:
+        DaTscanError: too few scans, or those of `of_new` are of several cameras.
+    """
+    pairs = _pairs(of_old, of_new)
     if len(pairs) >= LEAST_PAIRS:
         sentence = f"Converted by a line through {len(pairs)} people scanned on both cameras."
         conversions = {nucleus: _paired(nucleus, pairs, database) for nucleus in HOTTEST_VOLUME_ML}

@@ -86,5 +86,5 @@ def repeatability() -> dict[str, Repeatability]:
 
 @lru_cache(maxsize=1)
 def repeated_scans() -> dict:
-    """The file that `Resources/Normals/build_simulated.py` wrote."""
+    """The file that `Resources/Normals/build_test_retest.py` wrote."""
     return json.loads(resource_path("Normals", "test_retest.json").read_text(encoding="utf-8"))

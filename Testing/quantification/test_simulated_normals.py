@@ -1,0 +1,75 @@
+"""Simulated normals: asked for by name only, called simulated; sites drawn from them hold their word."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from DaTscanAILib.analysis import measure
+from DaTscanAILib.base.resources import resource_path
+from DaTscanAILib.quantification.leave_one_out import leave_one_out
+from DaTscanAILib.quantification.normals import LEAST_SCANS, read_normals, shipped_normals
+from DaTscanAILib.reading.scan import read_scan
+from DaTscanAILib.reporting.numbers import normals_note
+
+sys.path.insert(0, str(resource_path("Normals")))
+import build_test_retest
+import measure_sites
+
+SCANS = Path(__file__).resolve().parents[1] / "support" / "one_camera.json"
+NUCLEI = ("caudate", "putamen", "striatum")
+
+
+@pytest.mark.parametrize("name", shipped_normals())
+def test_what_ships_says_that_it_is_simulated_and_holds_together(name):
+    database = read_normals(name)
+    assert database.simulated
+    assert name.startswith("simulated-")
+    assert database.name == name
+    assert "simulated normal scans, no patients" in database.source
+    assert len(database.cases) >= LEAST_SCANS
+    assert {case.sex for case in database.cases} == {"F", "M"}
+    assert database.ages[1] - database.ages[0] > 20
+    left_out = leave_one_out(database)
+    for nucleus in NUCLEI:
+        assert left_out[nucleus].mean == pytest.approx(0, abs=0.15)
+        assert left_out[nucleus].spread == pytest.approx(1, abs=0.15)
+
+
+def test_a_scan_is_set_beside_them_only_where_their_name_is_given():
+    scan = read_scan(resource_path("Samples", "normal.dcm"))
+    alone = measure(scan, "normal").result
+    assert alone["quantification"]["z"] is None
+    assert alone["quantification"]["normals"] is None
+    assert shipped_normals()
+    for name in shipped_normals():
+        result = measure(scan, "normal", normals=read_normals(name)).result
+        assert "simulated" in normals_note(result)
+        assert any("simulated" in warning for warning in result["warnings"])
+
+
+@pytest.mark.slow
+def test_sites_drawn_from_one_camera_hold_their_word():
+    """Sixty sites of 26 of 36 simulated normals, from their numbers alone (`measure_sites.py`): as the page says.
+
+    No share below -1.645 is asserted from below: of 36 people 2 are expected there, and none is.
+    """
+    scans = measure_sites.read_scans(SCANS)
+    found = measure_sites.figures(scans["normal"], scans["reduced"], {}, size=26, draws=60)
+    for nucleus in NUCLEI:
+        assert found.mean[nucleus] == pytest.approx(0, abs=0.15)
+        assert found.spread[nucleus] == pytest.approx(1, abs=0.15)
+        assert found.low[nucleus] <= 0.08
+    assert found.refused < 0.05
+    assert found.any_low > 0.5  # goal 0.95, missed: the page says so
+
+
+def test_limits_of_repeated_scans_hold_noise_where_little_is_bound():
+    """A share alone would call the noise of a lost putamen a change."""
+    random = np.random.default_rng(0)
+    before, after = (2 + 0.04 * random.normal(size=(40, 2)) for _ in range(2))
+    fit = build_test_retest.careful_fit(before, after)
+    assert fit.constant == pytest.approx(0.04, rel=0.2)
+    assert fit.limit(0.3) > 1.9 * 2**0.5 * 0.03
+    assert (np.abs(after - before) <= fit.limit(2.0)).mean() >= 0.95
