@@ -55,7 +55,8 @@ def draw_pictures(
 
 def _notes(page, y, panels, dropped, words):
     """How the slices lie, and what was left out."""
-    notes = [] if panels is None else [words("pictures.orientation")]
+    known = panels is not None and all(cut.sides_known for cut in panels.scan.cuts)
+    notes = [words("pictures.orientation")] if known else []
     if dropped:
         missing = ", ".join(words(f"pictures.name.{name}") for name in reversed(dropped))
         notes.append(words("pictures.left_out", names=missing))

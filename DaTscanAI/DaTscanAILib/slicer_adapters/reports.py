@@ -55,6 +55,7 @@ def save_report(
     from ..reporting.language import find_language
     from ..reporting.panels import paint_panels
     from ..reporting.report import write_report
+    from ..reporting.unknown_sides import sides_are_unknown, without_side_letters
 
     words, result = find_language(language), _with_clinical(case.result, clinical or {})
 
@@ -62,6 +63,7 @@ def save_report(
     map_voxels = voxels_of(relevance) if relevance else None
     difference = difference_from_normal(voxels_of(scan), bool(case.result["quantification"]["mirrored"]))
     panels = paint_panels(voxels_of(scan), map_voxels, *load_mri(), load_atlas().regions, difference)
+    panels = without_side_letters(panels) if sides_are_unknown(result) else panels
     write_report(path, result, panels, result.get("patient"), _graphs(result, normals, words), words)
 
 
