@@ -76,14 +76,14 @@ def cohorts() -> list[Cohort]:
     nothing = "neither heads nor cameras"
     found = [
         Cohort("unseen", 200, 320_000, unseen, None, nothing),
-        Cohort("unseen_smoothed", 100, 320_000, replace(unseen, smoothing=18.0), "plain", nothing),
-        Cohort("seen", 100, 321_000, Settings(TRAINING_ANATOMIES, SEEN_CAMERAS), None, "heads and cameras"),
+        Cohort("unseen_smoothed", 60, 320_000, replace(unseen, smoothing=18.0), "plain", nothing),
+        Cohort("seen", 60, 321_000, Settings(TRAINING_ANATOMIES, SEEN_CAMERAS), None, "heads and cameras"),
     ]
     for number, storage in enumerate(name for name in STORAGES if name != "plain"):
         found.append(Cohort(f"stored_{storage}", 10, 322_000 + 100 * number, unseen, storage, nothing))
     for number, subtype in enumerate(ATYPICAL_SHARES):
         found.append(
-            Cohort(f"pattern_{subtype}", 20, 324_000 + 100 * number, replace(unseen, subtype=subtype), None, nothing)
+            Cohort(f"pattern_{subtype}", 10, 324_000 + 100 * number, replace(unseen, subtype=subtype), None, nothing)
         )
     return found
 
