@@ -107,7 +107,7 @@ def test_a_step_that_leads_nowhere_has_a_finite_affine():
     """Leaving out a part of the head may ask for a zoom of e^1000; numpy's overflow is an error in these tests."""
     affine = affine_from_parameters(PRIOR_MEAN + 1000.0)
     assert np.isfinite(affine).all()
-    inside = affine_from_parameters(PRIOR_MEAN + [0] * 6 + [6.0, -6.0, 0] + [0] * 3)
+    inside = affine_from_parameters(PRIOR_MEAN + np.array([*[0.0] * 6, 6.0, -6.0, 0, *[0.0] * 3]))
     np.testing.assert_allclose(np.diag(inside)[:2], 0.965 * np.exp([6.0, -6.0]))
 
 

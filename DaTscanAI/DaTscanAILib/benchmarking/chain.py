@@ -38,7 +38,9 @@ def run(settings: Settings) -> Findings:
             "chain_time": Measured(ours, note="without the result files"),
             "chain_files": Measured(middle(seconds["files"])),
             **{
-                key: Measured(middle(seconds.get(task, [])), "" if task in seconds else "highdicom is not installed")
+                key: Measured(
+                    middle(seconds.get(task, [])), note="" if task in seconds else "highdicom is not installed"
+                )
                 for key, task in (("chain_dicom_report", "report"), ("chain_dicom", "dicom"))
             },
         }
