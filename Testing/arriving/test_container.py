@@ -184,7 +184,8 @@ def test_a_task_of_mercure(built):
         "text": "scan1: reduced\nResearch use only. Not a medical device.",
         "requested": False,
     }
-    assert "4711" not in (outgoing / "result.json").read_text()
+    # As a number of its own: the digits may well stand inside another one.
+    assert not re.search(r"(?<!\d)4711(?!\d)", (outgoing / "result.json").read_text())
     assert {path.suffix for path in outgoing.iterdir()} <= {".json", ".dcm"}
 
 
