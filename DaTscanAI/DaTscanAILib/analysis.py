@@ -141,7 +141,7 @@ class Analyzer:
         relevance, run.result["explanation"] = maps.pop(classification.map_method)
         if not run.result["explanation"]["consistent"]:
             run.result["warnings"].append(INCONSISTENT)
-        return replace(run.finished(None, relevance), other_maps=maps)
+        return run.finished(None, relevance, maps)
 
     def _with_second_reader(self, first, voxels, quantification) -> tuple[Classification, dict]:
         """The answer held against the second reader's, and what to say of that in the result."""
@@ -287,13 +287,13 @@ class _Run:
             )
         return self.stored_values.refusal(name)
 
-    def finished(self, error, relevance=None) -> Analysis:
-        self.result["error"] = error
+    def finished(self, error, relevance=None, other_maps=None) -> Analysis:
+        self.result["error"], other_maps = error, other_maps or {}
         if not self.registration.sides_known:
-            hide_sides(self.result)
+            hide_sides(self.result, [explanation for _, explanation in other_maps.values()])
         if error:
             self.result["warnings"].append("No answer is given; the error says why.")
         self.result["timing_s"] = self.clock.seconds()
         self.result["versions"] = software_versions()
         voxels = None if self.normalized is None else self.normalized.voxels
-        return Analysis(without_non_finite(self.result), voxels, relevance, error, self.normals)
+        return Analysis(without_non_finite(self.result), voxels, relevance, error, self.normals, other_maps)

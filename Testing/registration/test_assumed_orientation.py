@@ -7,7 +7,7 @@ import dicom_factory as factory
 import numpy as np
 import pytest
 
-from DaTscanAILib.analysis import measure
+from DaTscanAILib.analysis import Analyzer, measure
 from DaTscanAILib.base.resources import resource_path
 from DaTscanAILib.mni.geometry import apply_affine
 from DaTscanAILib.quantification.unknown_sides import hide_sides
@@ -85,6 +85,16 @@ def test_a_result_without_sides_names_none(unknown, head, plain):
     assert higher == pytest.approx(known["putamen_left"], abs=0.1)
     assert measured["sbr_without_sides"]["caudate"][0] == pytest.approx(known["caudate_right"], abs=0.1)
     assert not any(" left " in warning for warning in result["warnings"])
+
+
+def test_no_map_of_a_scan_without_sides_names_one(head):
+    """The map that waits to be chosen in Slicer, too."""
+    analysis = Analyzer(device="cpu").analyze(reversed_along(head, "RS")[0], "case")
+    assert analysis.result["registration"]["sides_known"] is False
+    assert len(analysis.other_maps) == 1
+    for explanation in (analysis.result["explanation"], *(part for _, part in analysis.other_maps.values())):
+        named = [explanation["marked_most"], explanation["moving_most"], *(explanation["what_if"] or [])]
+        assert {one["side"] for one in named if one} <= {"both"}
 
 
 def test_pictures_without_sides(unknown):

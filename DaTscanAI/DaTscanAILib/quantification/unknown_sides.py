@@ -5,6 +5,7 @@ order of uptake.
 """
 
 import re
+from collections.abc import Iterable
 
 from .hottest_voxels import HOTTEST_VOLUME_ML
 
@@ -13,12 +14,13 @@ _BY_SIDE = ("sbr", "sbr_aal", "asymmetry_percent", "caudate_putamen_ratio")
 _SIDE = re.compile(r"(?<!and )\b(left|right) (?!and )")
 
 
-def hide_sides(result: dict) -> None:
+def hide_sides(result: dict, other_explanations: Iterable[dict] = ()) -> None:
     """Take the sides out of `result.json`'s content.
 
     Args:
         result: of a finished chain; changed in place. `quantification.sbr_without_sides` is added: of each region the
             SBRs of the side with the lower putamen and of the other.
+        other_explanations: what its part `explanation` would be with other maps; changed likewise.
     """
     measured = result["quantification"]
     if measured:
@@ -26,12 +28,16 @@ def hide_sides(result: dict) -> None:
     basis = result["classification"].get("basis")
     if basis:
         result["classification"]["basis"] = re.sub("_(left|right)$", "", basis)
-    explained = result["explanation"]
+    for explained in (result["explanation"], *other_explanations):
+        _hide_regions_of_a_side(explained)
+    result["warnings"] = [_SIDE.sub("", warning) for warning in result["warnings"]]
+
+
+def _hide_regions_of_a_side(explained):
     explained["what_if"] = [one for one in explained["what_if"] or [] if one["side"] not in ("left", "right")] or None
     for key in ("marked_most", "moving_most"):
         if (explained.get(key) or {}).get("side") in ("left", "right"):
             explained[key] = None
-    result["warnings"] = [_SIDE.sub("", warning) for warning in result["warnings"]]
 
 
 def _measured_without_sides(measured):
