@@ -459,6 +459,25 @@ def test_the_report_speaks_the_language_of_the_settings_the_scene_or_the_call(sl
         logic.saveReport(volume, path, clinical={"weight": 80})
 
 
+def test_a_scan_whose_orientation_was_assumed_has_no_sides_in_the_scene_either(slicer, logic):
+    """Feet first assumed and head first true: turned, and what needs the sides is empty, as from the file."""
+    from DaTscanAILib.slicer_adapters.case import TABLE, Case
+    from DaTscanAILib.slicer_adapters.volumes import add_scan
+
+    scan = read_scan(SAMPLE)
+    reflection = np.diag([-1.0, 1, -1, 1])
+    turned = replace(scan, affine=reflection @ scan.affine, orientation_assumed=True)
+    volume = add_scan(turned, "feet")
+    result = logic.process(volume, lastStage="quantification")
+    assert (result["registration"]["turned"], result["registration"]["sides_known"]) == ("RS", False)
+    assert result["quantification"]["lower_putamen"] is None
+    assert set(result["quantification"]["sbr"].values()) == {None}
+    table = Case.of(volume).get(TABLE).GetTable()
+    assert {table.GetValue(row, 1).ToString() for row in range(table.GetNumberOfRows())} == {"-"}
+    stated = add_scan(replace(turned, orientation_assumed=False), "stated")
+    assert logic.process(stated, lastStage="registration")["registration"]["turned"] is None
+
+
 def test_what_the_header_says_of_the_injection_reaches_the_report(slicer):
     """The volume node keeps it."""
     from DaTscanAILib.reading.description import describe_scan

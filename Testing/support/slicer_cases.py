@@ -20,7 +20,7 @@ _REGISTRATIONS = {}
 
 def registered_once(scan):
     """In place of `analysis.register` where many tests register one scan: same voxels and header, same answer."""
-    key = (hash(scan.voxels.tobytes()), scan.affine.tobytes())
+    key = (hash(scan.voxels.tobytes()), scan.affine.tobytes(), scan.orientation_assumed)
     if key not in _REGISTRATIONS:
         _REGISTRATIONS[key] = register(scan)
     return _REGISTRATIONS[key]

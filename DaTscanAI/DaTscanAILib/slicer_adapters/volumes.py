@@ -106,6 +106,7 @@ def add_scan(scan, name: str):
         "patient": asdict(scan.patient),
         "camera": asdict(scan.camera),
         "injection": asdict(scan.injection),
+        "orientation_assumed": scan.orientation_assumed,
         "warnings": scan.warnings,
     }
     node.SetAttribute(SCAN_ATTRIBUTE, json.dumps(record))
@@ -155,6 +156,7 @@ def scan_of(volume_node, registration_transform=None):
         Patient(**record.get("patient", {})),
         Camera(**camera),
         Injection(**record.get("injection", {})),
+        orientation_assumed=record.get("orientation_assumed", False),
         warnings=tuple(record.get("warnings", ())),
     )
 
