@@ -93,6 +93,7 @@ def evaluate(
         column, value = leave_out
         main = answers.select(answers.groups[column] != value)
     failed = sum(outcome.failed for outcome in outcomes)
+    second = second_reader_agreement(read_answers(cases, options.output)) if options.second_reader else None
     summary = {
         "version": VERSION,
         "model": outcomes[0].row["model"] or options.model,
@@ -106,7 +107,7 @@ def evaluate(
             }
             for column in group_by
         },
-        "second_reader": second_reader_agreement(read_answers(cases, options.output)),
+        "second_reader": second,
     }
     _write(options.output, summary, answers, main)
     return summary, failed
