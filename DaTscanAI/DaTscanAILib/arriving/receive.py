@@ -9,12 +9,12 @@ import os
 import queue
 import threading
 import time
-import uuid
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base.errors import DaTscanError
+from ..base.files import hidden_beside
 from ..reading.dicom_header import quiet
 from ..reading.series_name import short_hash
 from .door import Door, check_door, silence, tls_context
@@ -213,7 +213,7 @@ def _server_class():
 
 def _write_durably(path, data):
     """Whole or not at all, and on the disk when it returns: the sender may delete its own copy then."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
+    temporary = hidden_beside(path, "part")
     try:
         with temporary.open("xb") as file:
             file.write(data)

@@ -1,5 +1,6 @@
 """Writing files so that a reader never sees half of one."""
 
+import shutil
 import uuid
 from pathlib import Path
 
@@ -15,8 +16,7 @@ def atomic_write_bytes(path: Path | str, data: bytes) -> None:
         OSError: the folder does not exist, is not writable or is full.
     """
     path = Path(path)
-    # A random name of its own length: workers write side by side, and `path` may have the longest name.
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    temporary = hidden_beside(path, "tmp")
     try:
         with temporary.open("xb") as file:
             file.write(data)
@@ -24,3 +24,32 @@ def atomic_write_bytes(path: Path | str, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def hidden_beside(path: Path, suffix: str) -> Path:
+    """A hidden name in the same folder, of what takes the place of `path` or makes room for it.
+
+    It is random and of its own length: workers write side by side, and `path` may have the longest name.
+    """
+    return path.with_name(f".{uuid.uuid4().hex}.{suffix}")
+
+
+def replace_folder(partial: Path, folder: Path) -> None:
+    """Let a finished folder take the place of another, which need not exist; if it cannot, all is as it was.
+
+    What was there goes aside in one step, for a folder that is removed file by file is half of one when killed.
+
+    Raises:
+        OSError: the file system refuses.
+    """
+    aside = hidden_beside(folder, "replaced") if folder.exists() else None
+    if aside:
+        folder.rename(aside)
+    try:
+        partial.rename(folder)
+    except BaseException:
+        if aside:
+            aside.rename(folder)
+        raise
+    if aside:
+        shutil.rmtree(aside, ignore_errors=True)

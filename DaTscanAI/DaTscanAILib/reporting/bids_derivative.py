@@ -9,11 +9,10 @@ import io
 import json
 import os
 import shutil
-import uuid
 from pathlib import Path
 
 from ..base.errors import DaTscanError
-from ..base.files import atomic_write_bytes
+from ..base.files import atomic_write_bytes, hidden_beside, replace_folder
 from ..base.version import RESEARCH_USE, VERSION
 from ..reading.bids import DESCRIPTION_FILE, PARTICIPANTS_FILE, PET_SUFFIXES, is_bids
 from ..reading.inputs import Case
@@ -85,7 +84,7 @@ def write_bids_derivative(output: Path, dataset: Path, cases: list[Case], rows: 
     """
     folder = output / BIDS_FOLDER
     _check_replaceable(folder)
-    partial, aside = (output / f".{uuid.uuid4().hex}.{kind}" for kind in ("partial", "replaced"))
+    partial = hidden_beside(folder, "partial")
     try:
         partial.mkdir()
         _write_json(partial / DESCRIPTION_FILE, _description(dataset, folder))
@@ -94,26 +93,14 @@ def write_bids_derivative(output: Path, dataset: Path, cases: list[Case], rows: 
             result = finished_result(output / case.name)
             if case.path is not None and result is not None:
                 _write_scan(partial, output / case.name, case, result, dataset)
-        _put_in_place(partial, folder, aside)
+        replace_folder(partial, folder)
     except OSError as error:
         raise BidsNotWrittenError(
             f"bids cannot be written ({error.strerror}): free space and run again with --resume."
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(aside, ignore_errors=True)
     return folder
-
-
-def _put_in_place(partial, folder, aside):
-    if folder.exists():
-        folder.rename(aside)
-    try:
-        partial.rename(folder)
-    except BaseException:
-        if aside.exists():
-            aside.rename(folder)
-        raise
 
 
 def _check_replaceable(folder):

@@ -5,12 +5,11 @@ import io
 import json
 import re
 import shutil
-import uuid
 from pathlib import Path
 
 from ..analysis import Analysis
 from ..base.errors import DaTscanError
-from ..base.files import atomic_write_bytes
+from ..base.files import atomic_write_bytes, hidden_beside, replace_folder
 from ..explanation.normal_difference import difference_from_normal
 from ..mni.atlas import GRID_AFFINE, SIDES, load_atlas, load_mri
 from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML
@@ -18,7 +17,7 @@ from ..quantification.measures import KEYS
 from ..reading.dicom_source import DicomSource
 from ..reading.scan import write_volume
 from ..reading.scan_checks import display_name
-from .language import find_language
+from .language import ENGLISH, find_language
 
 RESULTS_TABLE = "results.csv"
 PAGE_FILE = "index.html"
@@ -83,7 +82,7 @@ def write_case(
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = _hidden(folder, "partial")
+    partial = hidden_beside(folder, "partial")
     partial.mkdir()
     try:
         _write_volumes(partial, analysis)
@@ -94,7 +93,8 @@ def write_case(
             write_dicom_results(partial, analysis, dicom_source)
         result = {**analysis.result, "files": sorted([RESULT_FILE, *(path.name for path in partial.iterdir())])}
         atomic_write_bytes(partial / RESULT_FILE, result_text(result).encode(errors="replace"))
-        _put_in_place(partial, folder)
+        check_replaceable(folder)
+        replace_folder(partial, folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -118,26 +118,6 @@ def check_replaceable(folder: Path) -> None:
             f"{folder.name}: the folder of this case in the output holds other files, which would be lost: choose "
             "another folder with --output."
         )
-
-
-def _hidden(path, suffix):
-    return path.with_name(f".{uuid.uuid4().hex}.{suffix}")
-
-
-def _put_in_place(partial, folder):
-    """Former results go aside in one step, for a folder that is removed file by file is half of one when killed."""
-    check_replaceable(folder)
-    aside = _hidden(folder, "replaced") if folder.exists() else None
-    if aside:
-        folder.rename(aside)
-    try:
-        partial.rename(folder)
-    except BaseException:
-        if aside:
-            aside.rename(folder)
-        raise
-    if aside:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def result_text(result: dict) -> str:
@@ -175,7 +155,8 @@ def _write_pictures(folder, analysis, language):
     if graphs:
         atomic_write_bytes(folder / "normals.png", encode_png(graphs))
     if language:
-        graphs = patient_graphs(analysis.result, analysis.normals, words=language)
+        if language != ENGLISH:
+            graphs = patient_graphs(analysis.result, analysis.normals, words=language)
         pdf = report_bytes(analysis.result, panels, analysis.result["patient"], graphs, language)
         atomic_write_bytes(folder / "report.pdf", pdf)
 
@@ -265,7 +246,7 @@ def prepare_output(folder: Path) -> Path:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = _hidden(folder / RESULTS_TABLE, "tmp")
+        probe = hidden_beside(folder / RESULTS_TABLE, "tmp")
         probe.touch()
         probe.unlink()
     except OSError as error:
