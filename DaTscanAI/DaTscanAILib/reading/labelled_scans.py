@@ -9,8 +9,8 @@ from pathlib import Path
 from ..base.errors import DaTscanError
 from ..base.files import atomic_write_bytes
 from .inputs import Case, collect_cases
-from .manifest import LABELS
-from .scan_checks import cannot_be_opened, check_file_size, display_name
+from .manifest import LABELS, read_table
+from .scan_checks import display_name
 
 NORMAL = ("normal", "negative", "control", "healthy", "hc", "0")
 REDUCED = ("reduced", "positive", "abnormal", "pathological", "pd", "1")
@@ -129,7 +129,7 @@ def _by_table(names, rows, used):
 
 def _rows(path, spellings, names):
     """`{what the row calls its scan: [row, ...]}`, a row being its label and what is copied."""
-    table = _read(path)
+    table = _read(path, spellings.label_column.casefold())
     shown = display_name(path)
     columns = list(table[0]) if table else []
     wanted = [spellings.label_column, *([spellings.id_column] if spellings.id_column else [])]
@@ -151,19 +151,9 @@ def _rows(path, spellings, names):
     return rows
 
 
-def _read(path):
+def _read(path, label_column):
     """Rows of a CSV as `{column in lower case: stripped cell}`."""
-    name = display_name(path)
-    check_file_size(path, name)
-    try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise cannot_be_opened(name, error) from error
-    except UnicodeDecodeError as error:
-        raise DaTscanError(f"{name} is not UTF-8 text: save it again as CSV UTF-8.") from error
-    lines = text.splitlines()
-    delimiter = max(",;\t", key=lines[0].count) if lines else ","
-    header, *rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if lines else ([],)
-    columns = [cell.strip().casefold() for cell in header]
-    padded = ([cell.strip() for cell in row] + [""] * len(columns) for row in rows if any(map(str.strip, row)))
+    rows = [row for row in read_table(path, display_name(path), label_column) if any(map(str.strip, row))]
+    columns = [cell.strip().casefold() for cell in rows[0]] if rows else []
+    padded = ([cell.strip() for cell in row] + [""] * len(columns) for row in rows[1:])
     return [dict(zip(columns, row, strict=False)) for row in padded]

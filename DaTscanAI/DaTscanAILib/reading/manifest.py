@@ -51,8 +51,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
             column twice, no rows.
     """
     name = display_name(path)
-    text, stated = _without_separator_line(table_text(path, name))
-    table = table_rows(text, stated or _delimiter(text), name)
+    table = read_table(path, name, "scan")
     start = next((index for index, cells in enumerate(table) if any(cells)), 0)
     columns = [cell.strip().casefold() for cell in table[start]] if table else []
     if "scan" not in columns:
@@ -71,6 +70,20 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     if not rows:
         raise DaTscanError(f"{name} lists no scans: add a row for each.")
     return _without_repeated_cases(rows, name)
+
+
+def read_table(path, name, column):
+    """All rows of a CSV file, cells as texts, blank rows too.
+
+    Args:
+        path, name: of the file, and how errors call it.
+        column: that its first line has, by which the separator is known.
+
+    Raises:
+        DaTscanError: it cannot be opened, is not UTF-8, or a quote stays open.
+    """
+    text, stated = _without_separator_line(table_text(path, name))
+    return table_rows(text, stated or _delimiter(text, column), name)
 
 
 def table_text(path, name):
@@ -97,10 +110,10 @@ def _without_separator_line(text):
     return (text[found.end() :], found[1]) if found else (text, None)
 
 
-def _delimiter(text):
+def _delimiter(text, column):
     first_line = text.lstrip("\r\n").splitlines()[:1]
     cells = {sign: [cell.strip(' "').casefold() for cell in "".join(first_line).split(sign)] for sign in ",;\t"}
-    return next((sign for sign in cells if "scan" in cells[sign]), ",")
+    return next((sign for sign in cells if column in cells[sign]), ",")
 
 
 def table_rows(text, delimiter, name):
