@@ -53,8 +53,9 @@ ENGLISH = Language()
 
 
 def language_names() -> tuple[str, ...]:
-    """Names of the languages that are there, sorted."""
-    return tuple(sorted(path.stem for path in resource_path("Languages").glob("*.json")))
+    """Names of the languages that are there, the default first."""
+    names = {path.stem for path in resource_path("Languages").glob("*.json")}
+    return tuple(sorted(names, key=lambda name: (name != DEFAULT, name)))
 
 
 def find_language(name: str | None = None) -> Language:
@@ -81,7 +82,7 @@ def placeholders(text: str) -> set[str]:
 def _texts(name):
     known = language_names()
     if name not in known:
-        raise DaTscanError(f"There is no report language {name!r}: choose among {', '.join(known)}.")
+        raise DaTscanError(f"There is no report language {name!r}: choose among {', '.join(sorted(known))}.")
     texts = _read(name)
     return texts if name == DEFAULT else _checked(f"{name}.json", texts, _texts(DEFAULT))
 

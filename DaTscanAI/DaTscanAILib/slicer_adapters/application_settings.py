@@ -46,11 +46,11 @@ def _new_panel():
 def _languages_box():
     import ctk
 
-    from ..reporting.language import DEFAULT, Language, language_names
+    from ..reporting.language import Language, language_names
 
     box = ctk.ctkComboBox()
     box.toolTip = _("Of the PDF reports, if the panel names no other.")
-    for name in (DEFAULT, *(name for name in language_names() if name != DEFAULT)):
+    for name in language_names():
         box.addItem(Language(name).title, name)
     return box
 

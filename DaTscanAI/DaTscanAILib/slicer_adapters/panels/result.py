@@ -23,9 +23,9 @@ class ResultPanel(Panel):
 
     def fillLanguages(self):
         """List the languages that there are, the default first."""
-        from ...reporting.language import DEFAULT, Language, language_names
+        from ...reporting.language import Language, language_names
 
-        self._languages = (DEFAULT, *(name for name in language_names() if name != DEFAULT))
+        self._languages = language_names()
         selector = self.ui.reportLanguageSelector
         selector.blockSignals(True)
         selector.clear()
