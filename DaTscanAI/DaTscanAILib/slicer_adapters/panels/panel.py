@@ -1,5 +1,8 @@
 """What the sections of the module's panel have in common."""
 
+import qt
+from slicer.i18n import tr as _
+
 from ..case import Case
 from ..state import ScanState
 
@@ -34,6 +37,13 @@ class Panel:
 
     def connect(self) -> None:
         """Connect the section's buttons."""
+
+    def askForPdf(self, title: str, suffix: str = "") -> str:
+        """The file that the user names for a page on the selected scan; empty if none."""
+        from ...reading.inputs import safe_name
+
+        name = f"{safe_name(self.case.name)}{suffix}.pdf"
+        return qt.QFileDialog.getSaveFileName(self.widget.parent, title, name, _("PDF") + " (*.pdf)")
 
     def bind(self) -> None:
         """A parameter node is about to be bound to the panel."""

@@ -28,10 +28,7 @@ class PriorScanPanel(Panel):
 
     def onReport(self):
         """Ask for a file and write the page."""
-        from ...reading.inputs import safe_name
-
-        title, name = _("Save the comparison"), f"{safe_name(self.case.name)}_comparison.pdf"
-        path = qt.QFileDialog.getSaveFileName(self.widget.parent, title, name, _("PDF") + " (*.pdf)")
+        path = self.askForPdf(_("Save the comparison"), "_comparison")
         if path:
             with self.widget.errorsSaid(_("The comparison could not be written.")):
                 self.widget.logic.saveComparison(self.volume, path)

@@ -40,10 +40,7 @@ class ResultPanel(Panel):
 
     def onReport(self):
         """Ask for a file and write the report."""
-        from ...reading.inputs import safe_name
-
-        title, name = _("Save the report"), f"{safe_name(self.case.name)}.pdf"
-        path = qt.QFileDialog.getSaveFileName(self.widget.parent, title, name, _("PDF") + " (*.pdf)")
+        path = self.askForPdf(_("Save the report"))
         if path:
             with self.widget.errorsSaid(_("The report could not be written.")):
                 self.widget.logic.saveReport(self.volume, path)
