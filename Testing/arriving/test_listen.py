@@ -14,7 +14,7 @@ from pathlib import Path
 import batch_stub
 import dicom_factory as factory
 import pytest
-from arriving_factory import SLICES, Place, save_study, study
+from arriving_factory import SLICES, Place, archive, save_study, study
 
 from DaTscanAILib.arriving import receive
 from DaTscanAILib.arriving.door import Door, Peer
@@ -326,25 +326,6 @@ def results_of_a_case(folder):
         del report[keyword]
     capture = factory.nm_dataset(shape=(20, 20, 1), modality="OT", sop_class=factory.CAPTURE_CLASS[:-2])
     return save_study([report, capture], folder, "RESULT")
-
-
-@contextlib.contextmanager
-def archive(classes, status=STORED):
-    """Another system that takes results: (port, what it got)."""
-    got = []
-
-    def store(event):
-        got.append(event.dataset.SOPClassUID)
-        return status
-
-    entity = pynetdicom.AE(ae_title="ARCHIVE")
-    for kind in classes:
-        entity.add_supported_context(kind)
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(pynetdicom.evt.EVT_C_STORE, store)])
-    try:
-        yield server.server_address[1], got
-    finally:
-        server.shutdown()
 
 
 def test_report_and_capture_reach_the_archive(tmp_path):

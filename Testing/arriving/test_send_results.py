@@ -1,13 +1,12 @@
 """The whole way: a DICOM scan arrives, is analyzed, and report, pictures and page reach the archive."""
 
-import contextlib
 import shutil
 from dataclasses import replace
 
 import numpy as np
 import pydicom
 import pytest
-from arriving_factory import QUIET_S, Place
+from arriving_factory import QUIET_S, Place, archive
 
 from DaTscanAILib.arriving.door import Door
 from DaTscanAILib.arriving.send import Sender, Target
@@ -26,32 +25,18 @@ pytest.importorskip("torch")
 CLASSES = ("1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.104.1")
 
 
-@contextlib.contextmanager
-def archive():
-    """An archive that takes the three kinds: (port, data sets that it got)."""
-    got = []
-
-    def store(event):
-        dataset = event.dataset
-        dataset.file_meta = event.file_meta
-        got.append(dataset)
-        return 0
-
-    entity = pynetdicom.AE(ae_title="ARCHIVE")
-    for kind in CLASSES:
-        entity.add_supported_context(kind)
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(pynetdicom.evt.EVT_C_STORE, store)])
-    try:
-        yield server.server_address[1], got
-    finally:
-        server.shutdown()
+def whole(event):
+    """The data set as it came, ready to be saved."""
+    dataset = event.dataset
+    dataset.file_meta = event.file_meta
+    return dataset
 
 
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory):
     """(folder of the case, what the archive has got, names of the files in each association)."""
     root = tmp_path_factory.mktemp("service")
-    with archive() as (port, got):
+    with archive(CLASSES, keep=whole) as (port, got):
         options = Options(root / "out", resume=True, device="cpu", dicom_results=True)
         sender = Sender(Target("ARCHIVE", "127.0.0.1", port), Door(0, "DATSCANAI"))
         place = Place(root, run=lambda case: work_on(case, options), send=sender)

@@ -15,8 +15,8 @@ pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 from dicom_factory import MARKER_RAS, SLICE_SPACING, marker_place, nm_dataset, nm_slices, save
 from pdf_reader import PdfFile
-from slicer_cases import add_input, registered_once, synthetic_analysis, tiny_model
-from slicer_environment import MODULE_FOLDER, prepare
+from slicer_cases import add_input, synthetic_analysis, tiny_model
+from slicer_environment import MODULE_FOLDER
 
 from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.base.resources import resource_path
@@ -26,19 +26,6 @@ from DaTscanAILib.reporting.result_files import read_result
 
 PROJECTIONS = ("ORIGINAL", "PRIMARY", "TOMO", "EMISSION")
 SAMPLE = resource_path("Samples", "reduced.dcm")
-
-
-@pytest.fixture
-def slicer(monkeypatch):
-    monkeypatch.setattr("DaTscanAILib.analysis.register", registered_once)
-    return prepare()
-
-
-@pytest.fixture
-def logic(slicer):
-    from DaTscanAI import DaTscanAILogic
-
-    return DaTscanAILogic()
 
 
 @pytest.fixture(scope="module")

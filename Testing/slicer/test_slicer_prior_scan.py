@@ -6,24 +6,10 @@ import pytest
 pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 from pdf_reader import PdfFile
-from slicer_cases import add_input, registered_once, synthetic_comparison
-from slicer_environment import prepare
+from slicer_cases import add_input, synthetic_comparison
 
 from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.quantification.change import WITHIN
-
-
-@pytest.fixture
-def slicer(monkeypatch):
-    monkeypatch.setattr("DaTscanAILib.analysis.register", registered_once)
-    return prepare()
-
-
-@pytest.fixture
-def logic(slicer):
-    from DaTscanAI import DaTscanAILogic
-
-    return DaTscanAILogic()
 
 
 @pytest.fixture

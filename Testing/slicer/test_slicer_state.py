@@ -32,13 +32,6 @@ def slicer():
 
 
 @pytest.fixture
-def logic(slicer):
-    from DaTscanAI import DaTscanAILogic
-
-    return DaTscanAILogic()
-
-
-@pytest.fixture
 def analyzed(slicer, logic):
     """A scan with a whole result, made under what the parameter node chooses."""
     from DaTscanAILib.slicer_adapters.inputs import chosen_inputs, scan_inputs

@@ -1,5 +1,6 @@
 """A watched folder whose clock the test sets and whose chain takes milliseconds; and studies to send."""
 
+import contextlib
 import logging
 from pathlib import Path
 
@@ -116,3 +117,24 @@ def save_study(datasets: list, folder: Path, prefix: str = "IM") -> list[Path]:
     """Each data set as a file."""
     folder.mkdir(parents=True, exist_ok=True)
     return [factory.save(dataset, folder / f"{prefix}{n:04d}.dcm") for n, dataset in enumerate(datasets)]
+
+
+@contextlib.contextmanager
+def archive(classes, status=0x0000, keep=lambda event: event.dataset.SOPClassUID):
+    """Another system that takes results of these classes: (port, what it kept of each)."""
+    import pynetdicom
+
+    got = []
+
+    def store(event):
+        got.append(keep(event))
+        return status
+
+    entity = pynetdicom.AE(ae_title="ARCHIVE")
+    for kind in classes:
+        entity.add_supported_context(kind)
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(pynetdicom.evt.EVT_C_STORE, store)])
+    try:
+        yield server.server_address[1], got
+    finally:
+        server.shutdown()
