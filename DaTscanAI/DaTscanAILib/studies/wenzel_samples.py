@@ -110,10 +110,6 @@ def _measure_scan(one):
     return measure(one.load())
 
 
-def _measure_scan(one):
-    return measure(one.load())
-
-
 def _sample(workspace, scans, name, what):
     def compute():
         found = list(in_order(_measure_scan, scans, workspace.options.workers))
