@@ -15,6 +15,7 @@ cross-validation.
 import argparse
 import json
 import os
+import pickle
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -119,13 +120,20 @@ def main():
     parser.add_argument("--scans", type=int, default=400)
     parser.add_argument("--severe", type=int, default=60, help="so many more whose striata have lost most")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--fits", type=Path, help="file that keeps the fits; if it is there, they are read from it")
     arguments = parser.parse_args()
+    if arguments.fits and arguments.fits.exists():
+        calibrate(pickle.loads(arguments.fits.read_bytes()))
+        return
     files = sorted(arguments.cohort.glob("sim*.json"))[arguments.first :]
     chosen, rest = files[: arguments.scans], files[arguments.scans :]
     numbers = [*range(len(chosen)), *[1] * arguments.severe]
     chosen += [file for file in rest if has_lost_most(file)][: arguments.severe]
     with ProcessPoolExecutor(arguments.workers) as pool:
-        calibrate(list(pool.map(cases_of_scan, chosen, numbers)))
+        by_scan = list(pool.map(cases_of_scan, chosen, numbers))
+    if arguments.fits:
+        arguments.fits.write_bytes(pickle.dumps(by_scan))
+    calibrate(by_scan)
 
 
 def has_lost_most(truth_file):

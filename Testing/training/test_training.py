@@ -103,7 +103,7 @@ def test_a_step_changes_the_sums_of_a_wide_dense_layer_by_little():
 
 
 def test_rates_rise_and_fall_as_the_plan_says_and_first_weights_are_scaled():
-    plan = replace(PLANS["nazari2021-striatum"], dense_rate=1e-5, warm_up=4, initial_scale=0.1)
+    plan = replace(PLANS["nazari2021-striatum"], dense_rate=1e-5, warm_up=4, initial_scale=0.1, initial_bias=1.0)
     assert [optimization.rate_factor(step, 100, plan) for step in (0, 1, 3, 4, 99)] == [0.25, 0.5, 1, 1, 1]
     assert optimization.rate_factor(50, 100, replace(plan, warm_up=0, decay=True)) == pytest.approx(0.5)
     networks = []
@@ -112,10 +112,25 @@ def test_rates_rise_and_fall_as_the_plan_says_and_first_weights_are_scaled():
         networks.append(optimization.new_network(one))
     small, usual = (optimization.first_dense(network) for network in networks)
     assert torch.allclose(small.weight, 0.1 * usual.weight)
+    assert small.bias.tolist() == [1.0] * 16
     assert torch.equal(networks[0][-1].weight, networks[1][-1].weight)
     groups = optimization.adam(networks[0], plan).param_groups
     assert [group["lr"] for group in groups] == [1e-4, 1e-5]
     assert groups[1]["params"] == [small.weight]
+
+
+def test_all_units_of_the_default_network_start_alive():
+    """He's weights alone leave units off for every scan, for good: what they sum is never negative and much alike."""
+    scans = torch.from_numpy(np.random.default_rng(5).normal(0.5, 1.0, (3, 1, 71, 90, 72)).astype(np.float32))
+    plan = PLANS["compact-regional"]
+    alive = []
+    for one in (plan, replace(plan, initial_scale=1.0, initial_bias=0.0)):
+        torch.manual_seed(4)
+        network = optimization.new_network(one).eval()
+        with torch.inference_mode():
+            alive.append((network[:-1](scans) > 0).any(dim=0).float().mean().item())
+    assert alive[0] == 1
+    assert alive[1] < 0.8
 
 
 def test_members_differ_in_weights_and_in_the_scans_that_they_leave_out(trained):
