@@ -10,10 +10,10 @@ DENSE_STEP = 1.5  # most that a step may change the sum of a unit in the first d
 def new_network(plan):
     """A network of the plan's architecture with new weights, by torch's generator.
 
-    The first dense layer sums tens of thousands of values that are never negative and much alike in all scans. Whether
-    a rectified unit of it is on or off is so decided by the signs of its first weights, for all scans alike: about
-    half of the units started off, had no gradient and stayed off (10 to 13 of 24 in the members of the model shipped
-    before). Small first weights beside a bias that is not let all of them start on.
+    The first dense layer sums tens of thousands of values that are never negative and much alike in all scans.
+    Whether a rectified unit of it is on or off is so decided by the signs of its first weights, for all scans alike:
+    about half of the units started off, had no gradient and stayed off (10 to 13 of 24 in the networks of model
+    0.2.0). With small first weights beside a bias of 1 all of them start on.
 
     Args:
         plan: `plans.Plan`.
