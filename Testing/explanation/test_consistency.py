@@ -1,16 +1,22 @@
 """The relevance of the lower putamen, and the cut on it that is learned for a network."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from training_factory import prepared_volume
 
+from DaTscanAILib.classification.answer_rule import AnswerRule
+from DaTscanAILib.classification.model_folder import Model
 from DaTscanAILib.classification.preprocessing import Preprocessing
+from DaTscanAILib.classification.relevance_maps import RelevanceMaps
 from DaTscanAILib.explanation.lower_putamen import lower_putamen_relevance
 from DaTscanAILib.explanation.reference import shipped_reference
 from DaTscanAILib.mni.atlas import load_atlas
+from DaTscanAILib.quantification.mirroring import mirror
 from DaTscanAILib.training.input_sets import ImageSet
-from DaTscanAILib.training.relevance_cut import relevance_cut
+from DaTscanAILib.training.relevance_cut import relevance_cut, torch_batch
 
 MIDWAY = shipped_reference("midway").voxels
 
@@ -44,14 +50,27 @@ def test_the_cut_parts_the_classes(striatum_images):
         network[0].weight.fill_(1.0)
         network[3].weight[0], network[3].weight[1] = 1.0, -1.0
     preprocessing = Preprocessing(box="striatum", offset=0.0)
-    cut = relevance_cut([network], striatum_images, (-1.0, 1.0), preprocessing, MIDWAY, load_atlas())
+    model = Model("", Path(), "", preprocessing, AnswerRule(), (), "", "", shipped_reference("midway"))
+    maps = RelevanceMaps(model, [network], torch_batch(model.network_input(MIDWAY, load_atlas())))
+    images, labels = striatum_images.images, striatum_images.labels
+    cut = relevance_cut(maps, images, labels, np.zeros((6, 1, 2)), [None] * 6, model, load_atlas())
     means = []
     for image in striatum_images.images:
         scan = preprocessing.restore(preprocessing.uptake(image.astype(np.float32), MIDWAY))
         means.append(lower_putamen_relevance(-108 * (scan - MIDWAY), scan, load_atlas())[0])
     assert max(means[::2]) < cut <= min(means[1::2]) * (1 + 1e-3)
+    # Each is also the mirrored one by one half: its relevance there counts where the scan's own hottest voxels are.
+    halves = []
+    for image in images:
+        scan = preprocessing.restore(preprocessing.uptake(image.astype(np.float32), MIDWAY))
+        difference = scan - MIDWAY
+        both = -54 * (difference + (mirror(scan) - MIDWAY)[::-1])
+        halves.append(lower_putamen_relevance(both, scan, load_atlas())[0])
+    cut = relevance_cut(maps, images, labels, np.zeros((6, 1, 2)), [0.0] * 6, model, load_atlas())
+    assert max(halves[::2]) < cut <= min(halves[1::2]) * (1 + 1e-3)
 
 
 def test_networks_without_the_striatum_keep_the_published_cut(striatum_images):
     for blind in (Preprocessing(striatum_masked=True), Preprocessing(box="without_striatum")):
-        assert relevance_cut([], striatum_images, (-1.0, 1.0), blind, MIDWAY, load_atlas()) == 0.0
+        model = Model("", Path(), "", blind, AnswerRule(), (), "", "", shipped_reference("midway"))
+        assert relevance_cut(None, striatum_images.images, [], [], [], model, load_atlas()) == 0.0

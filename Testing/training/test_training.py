@@ -11,6 +11,8 @@ from training_factory import prepared_volume, write_prepared_cohort
 
 from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.classification.answer import Classifier
+from DaTscanAILib.classification.answer_rule import AnswerRule
+from DaTscanAILib.classification.doubt import doubts
 from DaTscanAILib.classification.evidence import read_evidence
 from DaTscanAILib.classification.grades import REGIONS
 from DaTscanAILib.classification.model_folder import find_model
@@ -20,6 +22,7 @@ from DaTscanAILib.reading.inputs import Case, collect_cases
 from DaTscanAILib.training import engine, optimization
 from DaTscanAILib.training.augmentation import augment, smooth_to
 from DaTscanAILib.training.calibration import probability_rule
+from DaTscanAILib.training.doubt_calibration import with_doubt
 from DaTscanAILib.training.grade_calibration import fit_region
 from DaTscanAILib.training.input_sets import ImageSet
 from DaTscanAILib.training.origin import describe_origins, origin_of
@@ -207,10 +210,27 @@ def test_the_rule_of_known_scores():
     evidence = [read_evidence(one, rule) for one in logits]
     answered = np.array([one.probability > 0.5 for one in evidence])
     assert (answered == (images.labels == 1)).mean() > 0.97
-    probability = np.array([one.probability for one in evidence])
-    inside = (probability > rule.doubt[0]) & (probability < rule.doubt[1])
+    doubted = np.array([bool(doubts(rule, one, None, None, 5)) for one in evidence])
     assert rule.doubt[0] + rule.doubt[1] == pytest.approx(1)
-    assert 0.01 < inside.mean() <= 0.05 or rule.doubt == (0.1, 0.9)
+    assert 0.01 < doubted.mean() <= 0.05 or rule.doubt == (0.1, 0.9)
+    errors = answered != (images.labels == 1)
+    assert (errors & ~doubted).sum() < 0.5 * errors.sum()
+
+
+def test_votes_that_catch_errors_are_taken_and_a_biased_head_that_always_turns_is_not():
+    """Errors that the votes alone can know: of 400 scans 12 are read wrongly and surely, and 3 of 5 heads say so."""
+    labels = np.arange(400) % 2
+    logits = np.zeros((400, 5, 6))
+    logits[:, :, 1::2] = 12.0 * (labels - 0.5)[:, None, None]
+    logits[:12, :, 1] *= -1
+    logits[:12, :3, 3] = 6
+    logits[:12, :, 5] = -6
+    rule = AnswerRule(1.0, 0.0, heads={"balanced": (0, 1), "sensitive": (2, 3), "specific": (4, 5)})
+    found = with_doubt(rule, logits, labels, replace(PLAN, doubt_share=0.05), np.ones(400))
+    assert found.sensitive_votes <= 3
+    logits[::2, :, 3] = 6  # now that head calls every normal scan reduced
+    spoiled = with_doubt(rule, logits, labels, replace(PLAN, doubt_share=0.05), np.ones(400))
+    assert (spoiled.sensitive_votes, spoiled.specific_votes) == (6, 6)
 
 
 def test_losses_turn_with_a_mirrored_scan():

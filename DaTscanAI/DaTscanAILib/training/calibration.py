@@ -5,6 +5,7 @@ no grades.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -13,14 +14,17 @@ from ..classification.answer_rule import AnswerRule, SbrRule, votes_needed
 from ..classification.evidence import read_evidence
 from ..classification.familiarity import TrainingFeatures, fit_training_features
 from ..classification.grades import REGIONS
+from ..classification.model_folder import Model
+from ..classification.relevance_maps import RelevanceMaps
 from ..evaluation.metrics import fit_platt
 from ..mni.atlas import SIDES, load_atlas
+from .doubt_calibration import with_doubt
 from .engine import average_taken
 from .grade_calibration import fit_region
 from .input_sets import ImageSet
 from .plans import Plan
 from .preparation import Prepared
-from .relevance_cut import relevance_cut
+from .relevance_cut import relevance_cut, torch_batch
 from .targets import reduced_from
 
 _LEAST_OF_REGION = 10  # calibration scans that have lost a region, and that have kept it, for grades
@@ -54,7 +58,7 @@ def calibrate(networks, data: CalibrationScans, plan: Plan, device: str):
     training_features, cut = _familiarity(networks, data.training, features, plan, device)
     rule = replace(
         rule,
-        relevance_cut=_relevance_cut(networks, images, plan, rule),
+        relevance_cut=_relevance_cut(networks, data, logits, plan, rule),
         sbr=_sbr_rule(data.scans),
         unlike_cut=cut,
     )
@@ -104,7 +108,7 @@ def probability_rule(logits, images, plan, weights):
     )
     if _enough_for_grades(images):
         rule = _with_regions(rule, logits, images, plan, weights)
-    return _with_band(rule, logits, plan, weights)
+    return with_doubt(rule, logits, images.labels, plan, weights)
 
 
 def _enough_for_grades(images):
@@ -127,18 +131,6 @@ def _with_regions(rule, logits, images, plan, weights):
         evidence.append(regions[region].evidence(score))
     slope, intercept = fit_platt(np.max(evidence, axis=0), images.labels, weights)
     return replace(rule, regions=regions, regional_slope=slope, regional_intercept=intercept)
-
-
-def _with_band(rule, logits, plan, weights):
-    """The widest symmetric band of doubt within the plan's that doubts no more than the plan's share of scans."""
-    if plan.doubt is None or plan.doubt_share is None:
-        return rule
-    probability = np.array([read_evidence(one, rule).probability for one in logits])
-    unsure = np.minimum(probability, 1 - probability)
-    edges = np.linspace(plan.doubt[0], 0.5, 41)
-    allowed = [edge for edge in edges if np.average(unsure > edge, weights=weights) <= plan.doubt_share]
-    edge = round(float(allowed[0]), 3)
-    return replace(rule, doubt=(edge, round(1 - edge, 3)))
 
 
 def _sbr_rule(scans):
@@ -171,13 +163,14 @@ def _familiarity(networks, training, features, plan, device) -> tuple[TrainingFe
     return found, float(np.percentile(found.distance(features), _USUAL))
 
 
-def _relevance_cut(networks, images, plan, rule):
+def _relevance_cut(networks, data, logits, plan, rule):
     """On images as they are: smoothed copies spread their relevance wider."""
-    contrast = [0.0] * networks[0][-1].out_features
-    contrast[rule.heads["balanced"][0]], contrast[rule.heads["balanced"][1]] = -1.0, 1.0
+    images, atlas = data.images, load_atlas()
     rows = np.unique(images.scans, return_index=True)[1]
-    rows = np.random.default_rng(plan.seed).permutation(rows)[:_RELEVANCE_SCANS]
-    sharp = ImageSet(images.images[np.sort(rows)], images.labels[np.sort(rows)])
-    return round(
-        relevance_cut(networks, sharp, contrast, plan.preprocessing, plan.compared_with.voxels, load_atlas()), 6
-    )
+    rows = np.sort(np.random.default_rng(plan.seed).permutation(rows)[:_RELEVANCE_SCANS])
+    asymmetries = [data.scans[number].facts["asymmetry_percent"].get("putamen") for number in images.scans[rows]]
+    model = Model("", Path(), plan.architecture, plan.preprocessing, rule, (), "", "", plan.compared_with)
+    reference = torch_batch(model.network_input(plan.compared_with.voxels, atlas))
+    maps = RelevanceMaps(model, networks, reference)
+    given = images.images[rows], images.labels[rows], logits[rows], asymmetries
+    return round(relevance_cut(maps, *given, model, atlas), 6)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import numpy as np
 
 from ..base.version import VERSION
+from ..classification.grades import REGIONS
 from ..classification.networks import ARCHITECTURES
 from .origin import describe_origins
 from .plans import Plan
@@ -31,6 +32,7 @@ def bundle_metadata(plan: Plan, trained_on: str, scores: dict, parameters: int) 
     import torch
 
     shape = ARCHITECTURES[plan.architecture].input_shape
+    outputs = 2 * len(plan.heads) + (len(REGIONS) if plan.regions else 0)
     return {
         "version": VERSION,
         "changelog": {VERSION: "first training"},
@@ -58,6 +60,6 @@ def bundle_metadata(plan: Plan, trained_on: str, scores: dict, parameters: int) 
                     "is_patch_data": False,
                 }
             },
-            "outputs": {"pred": {"type": "logits", "num_channels": 2 * len(plan.heads), "dtype": "float32"}},
+            "outputs": {"pred": {"type": "logits", "num_channels": outputs, "dtype": "float32"}},
         },
     }

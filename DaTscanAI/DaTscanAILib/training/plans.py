@@ -34,7 +34,7 @@ class Plan:
         head_weights: loss weights of (normal, reduced) by head.
         doubt: probabilities between these are "uncertain", see `AnswerRule`; the widest band that calibration may
             choose.
-        doubt_share: of the calibration scans that the band may doubt; None for `doubt` as it is.
+        doubt_share: of the calibration scans that band and votes may doubt; None for `doubt` and the published votes.
         regions: first output of the regional scores; None for a network without them.
         region_weight: of their loss beside that of the heads.
         seed: of split, weights, order and augmentation.
