@@ -27,7 +27,7 @@ import claim
 import default_model_card as card
 
 from DaTscanAILib.base.files import atomic_write_bytes
-from DaTscanAILib.batch.run import Options
+from DaTscanAILib.batch.options import Options
 from DaTscanAILib.classification.model_folder import DEFAULT_MODEL
 from DaTscanAILib.classification.weights import file_sha256
 from DaTscanAILib.evaluation.answer_parts import describe_parts, read_answers

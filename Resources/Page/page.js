@@ -475,6 +475,7 @@ function showPictures(entry) {
   const has = (name) => entry.files.includes(name);
   const shared = data.pictures;
   const letters = () => entry.sides_known ? [layer(shared.letters, "letters")] : [];
+  const orientation = entry.sides_known ? data.orientation.known : data.orientation.unknown;
   find("slices-section").hidden = !has("slices.png");
   find("map-section").hidden = !has("map.png");
   find("graph-section").hidden = !has("normals.png");
@@ -484,13 +485,15 @@ function showPictures(entry) {
     const words = `Slices of the scan ${entry.case} in MNI space`;
     find("slices").append(layer(entry.folder + "slices.png", "scan", words), layer(shared.template, "template"),
       layer(shared.outlines, "outlines"), ...letters());
+    find("slices-caption").textContent = "In multiples of the reference region, by the bar. The template is the mean "
+      + `normal scan to which scans are registered; ${data.outline_legend}. ${orientation}`;
   }
   if (has("map.png")) {
     const words = `Relevance of ${entry.case} over the MRI template`;
     find("map").append(layer(shared.mri, "mri"), layer(entry.folder + "map.png", "relevance", words),
       layer(shared.outlines, "outlines"), ...letters());
     find("map-caption").textContent = `${entry.reference}. Relative to the map's maximum; nothing is painted below `
-      + `${data.threshold_percent} % of it. ${data.statements[1]}`;
+      + `${data.threshold_percent} % of it. ${orientation}`;
   }
   if (has("normals.png")) find("graph").src = entry.folder + "normals.png";
   else find("graph").removeAttribute("src");
@@ -611,10 +614,8 @@ function begin() {
   readVerdicts();
   tellWhetherKept();
   for (const id of ["slices", "map"]) find(id).style.aspectRatio = data.shape.join(" / ");
-  find("statement").textContent = data.statements[0];
-  find("foot").textContent = `${data.statements[0]} ${data.statements[1]}`;
-  find("slices-caption").textContent = "In multiples of the reference region, by the bar. The template is the mean "
-    + `normal scan to which scans are registered; ${data.outline_legend}. ${data.statements[1]}`;
+  find("statement").textContent = data.research_statement;
+  find("foot").textContent = data.research_statement;
   find("relevance-bar").style.backgroundImage = `linear-gradient(90deg, ${data.relevance_colors.join(", ")})`;
   makeCounts();
   makeHeadings();

@@ -14,7 +14,7 @@ from DaTscanAILib.base.errors import DaTscanError
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
     batch_stub.install(monkeypatch.setattr)
-    monkeypatch.setattr(mercure, "check_model", lambda options: None)
+    monkeypatch.setattr(mercure, "check_options", lambda options: None)
     for name in ("in", "out"):
         (tmp_path / name).mkdir()
     return {"MERCURE_IN_DIR": str(tmp_path / "in"), "MERCURE_OUT_DIR": str(tmp_path / "out")}

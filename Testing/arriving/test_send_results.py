@@ -12,7 +12,7 @@ from DaTscanAILib.arriving.door import Door
 from DaTscanAILib.arriving.send import Sender, Target
 from DaTscanAILib.arriving.worker import work_on
 from DaTscanAILib.base.resources import resource_path
-from DaTscanAILib.batch.run import Options
+from DaTscanAILib.batch.options import Options
 from DaTscanAILib.cli.main import main
 from DaTscanAILib.reading.scan import write_volume
 from DaTscanAILib.reporting.result_files import read_result
@@ -77,7 +77,7 @@ def test_what_arrives_is_the_answer_that_lies_in_the_folder(sent):
 
 def test_resuming_keeps_it_until_the_patient_is_another(sent, tmp_path):
     """A corrected Patient ID is another identity: results with the old one may not be kept."""
-    from DaTscanAILib.batch.run import finished_before
+    from DaTscanAILib.batch.one_case import finished_before
     from DaTscanAILib.reading.inputs import Case
 
     folder, _, _ = sent

@@ -14,8 +14,12 @@ from batch_stub import contents, write_scans
 
 from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.base.progress import Progress, summary
-from DaTscanAILib.batch import run as batch
-from DaTscanAILib.batch.run import Options, TableNotWrittenError, analyze_batch, run_case
+from DaTscanAILib.batch import identity, one_case, run
+from DaTscanAILib.batch import table as batch_table
+from DaTscanAILib.batch.one_case import Outcome, run_case
+from DaTscanAILib.batch.options import Options
+from DaTscanAILib.batch.run import analyze_batch
+from DaTscanAILib.batch.table import TableNotWrittenError
 from DaTscanAILib.batch.workers import bound_memory
 from DaTscanAILib.cli.main import main
 from DaTscanAILib.reading.inputs import Case, collect_cases
@@ -160,7 +164,7 @@ def test_no_space_at_any_step_fails_that_case_alone(scans, undisturbed, tmp_path
 
 @pytest.mark.fault_injection
 def test_a_table_that_cannot_be_written_is_said_after_all_cases(scans, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(batch, "write_table", lambda *_: no_space())
+    monkeypatch.setattr(batch_table, "write_table", lambda *_: no_space())
     assert main(["analyze", str(scans), "--output", str(tmp_path / "out")]) == 1
     assert "error: results.csv cannot be written (No space left on device)" in capsys.readouterr().err
     assert {path.name for path in (tmp_path / "out").iterdir()} == set(NAMES)
@@ -168,14 +172,14 @@ def test_a_table_that_cannot_be_written_is_said_after_all_cases(scans, tmp_path,
 
 @pytest.mark.fault_injection
 def test_a_disk_that_is_full_for_a_while_costs_the_table_nothing(scans, tmp_path, monkeypatch, undisturbed):
-    attempts, write = [], batch.write_table
+    attempts, write = [], batch_table.write_table
 
     def sometimes(*arguments):
         attempts.append(1)
         no_space() if len(attempts) < 3 else write(*arguments)
 
-    monkeypatch.setattr(batch, "write_table", sometimes)
-    monkeypatch.setattr(batch, "_TABLE_EVERY_S", -1.0)
+    monkeypatch.setattr(batch_table, "write_table", sometimes)
+    monkeypatch.setattr(batch_table, "_EVERY_S", -1.0)
     assert not any(outcome.failed for outcome in analyze(scans, tmp_path / "out"))
     assert contents(tmp_path / "out") == undisturbed
 
@@ -247,7 +251,7 @@ def test_a_defect_in_one_case_says_where_but_quotes_nothing(tmp_path):
     scans = write_scans(tmp_path / "scans", ["a", "defect", "z"])
     outcomes = analyze(scans, tmp_path / "out")
     assert [outcome.failed for outcome in outcomes] == [False, True, False]
-    assert "defect.nii: internal error KeyError (batch/run.py line " in outcomes[1].row["error"]
+    assert "defect.nii: internal error KeyError (batch/one_case.py line " in outcomes[1].row["error"]
     assert "Doe" not in (tmp_path / "out" / "results.csv").read_text()
 
 
@@ -319,7 +323,7 @@ def test_resume_keeps_nothing_of_other_options(options, scans, tmp_path):
 
 def test_resume_keeps_nothing_of_another_version(scans, tmp_path, monkeypatch):
     analyze(scans, tmp_path / "out")
-    monkeypatch.setattr(batch, "VERSION", "99")
+    monkeypatch.setattr(identity, "VERSION", "99")
     assert not any(outcome.resumed for outcome in analyze(scans, tmp_path / "out", resume=True))
 
 
@@ -381,7 +385,7 @@ def test_another_web_page_is_not_overwritten(scans, tmp_path):
 
 @pytest.mark.fault_injection
 def test_a_page_that_cannot_be_written_is_said_and_costs_nothing_else(scans, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(batch.Page, "write", lambda *_: no_space())
+    monkeypatch.setattr(batch_table.Page, "write", lambda *_: no_space())
     assert main(["analyze", str(scans), "--output", str(tmp_path / "out")]) == 1
     assert "error: index.html cannot be written (No space left on device)" in capsys.readouterr().err
     assert {path.name for path in (tmp_path / "out").iterdir()} == {*NAMES, "results.csv"}
@@ -394,7 +398,7 @@ def test_a_run_that_cannot_begin_leaves_the_former_table(scans, tmp_path, monkey
     def nobody_answers(address):
         raise DaTscanError(f"No dask scheduler answers at {address}.")
 
-    monkeypatch.setattr(batch, "cluster", nobody_answers)
+    monkeypatch.setattr(run, "cluster", nobody_answers)
     with pytest.raises(DaTscanError, match="No dask scheduler"):
         analyze(scans, tmp_path / "out", scheduler="tcp://127.0.0.1:9")
     assert contents(tmp_path / "out") == before
@@ -465,7 +469,7 @@ def test_progress_and_summary(tmp_path, capsys):
 
 def test_a_single_scans_answer_is_told_before_its_files_are_written(tmp_path, capsys, monkeypatch):
     scans, told = write_scans(tmp_path / "scans", ["a", "b"]), []
-    monkeypatch.setattr(batch, "write_case", lambda *_: told.append(capsys.readouterr().err))
+    monkeypatch.setattr(one_case, "write_case", lambda *_: told.append(capsys.readouterr().err))
     assert main(["analyze", str(scans / "a.nii"), "--output", str(tmp_path / "out")]) == 0
     assert "a: normal (probability of reduced " in told[0]
     assert "[1/1] a: normal" in capsys.readouterr().err
@@ -486,7 +490,7 @@ def test_the_remaining_time_does_not_count_what_a_former_run_did(capsys):
         def flush(self):
             pass
 
-    outcomes = [batch.Outcome(str(n), dict.fromkeys(COLUMNS, ""), resumed=n < 90) for n in range(100)]
+    outcomes = [Outcome(str(n), dict.fromkeys(COLUMNS, ""), resumed=n < 90) for n in range(100)]
     terminal = Terminal()
     with Progress(100, terminal) as progress:
         for number, outcome in enumerate(outcomes, 1):
@@ -497,7 +501,7 @@ def test_the_remaining_time_does_not_count_what_a_former_run_did(capsys):
 
 def test_the_summary_names_twenty_of_many_failures():
     rows = [{**dict.fromkeys(COLUMNS, ""), "error": f"scan {n} is bad."} for n in range(30)]
-    lines = summary([batch.Outcome(f"case{n}", row) for n, row in enumerate(rows)]).splitlines()
+    lines = summary([Outcome(f"case{n}", row) for n, row in enumerate(rows)]).splitlines()
     assert lines[0] == "30 scans: 0 normal, 0 reduced, 0 uncertain, 30 failed. Research use only."
     assert lines[1] == "  case0: scan 0 is bad."
     assert lines[-1] == "  and 10 more: see the column error of results.csv."

@@ -17,7 +17,8 @@ from model_factory import write_tiny_model
 
 from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.base.resources import resource_path
-from DaTscanAILib.batch.run import Options, analyze_batch
+from DaTscanAILib.batch.options import Options
+from DaTscanAILib.batch.run import analyze_batch
 from DaTscanAILib.batch.workers import cluster
 from DaTscanAILib.reading.inputs import collect_cases
 from DaTscanAILib.reporting.result_files import CASE_FILES, DICOM_FILES

@@ -18,6 +18,7 @@ from DaTscanAILib.reading.study_date import parse_date, study_date
 from DaTscanAILib.reporting.comparison_page import comparison_bytes
 
 NORMAL, REDUCED = (resource_path("Samples", f"{name}.dcm") for name in ("normal", "reduced"))
+PUTAMEN = (27.0, 2.0, 4.0)
 
 
 def manifest(folder, rows, header="scan,patient,date"):
@@ -124,7 +125,7 @@ def test_the_page_shows_numbers_verdicts_and_pictures():
         "change": {**{key: {**change, "verdict": BEYOND} for key in keys}, "putamen_left": None},
         "warnings": ["Look."],
     }
-    pdf = PdfFile(comparison_bytes(result, 5 * blob((27.0, 2.0, 4.0)), 4 * blob((27.0, 2.0, 4.0))))
+    pdf = PdfFile(comparison_bytes(result, 5 * blob(PUTAMEN), 4 * blob(PUTAMEN)))
     texts = [shown.text for shown in pdf.texts()]
     assert texts.count(BEYOND) == 5
     assert texts.count("-25 %") == 5
@@ -132,3 +133,8 @@ def test_the_page_shows_numbers_verdicts_and_pictures():
     assert "time between the scans not known" in texts
     assert "Research use only" in texts
     assert len(pdf.images()) == 6
+    assert {"R", "L"} <= set(texts)
+    unknown = {**result, "after": {"registration": {"sides_known": False}}}
+    texts = [shown.text for shown in PdfFile(comparison_bytes(unknown, blob(PUTAMEN), blob(PUTAMEN))).texts()]
+    assert "Left and right are unknown (?): the scan may be mirrored." in texts
+    assert not {"R", "L"} & set(texts)

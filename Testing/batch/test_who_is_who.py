@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from batch_stub import write_scans
 
-from DaTscanAILib.batch.run import Options, analyze_batch
+from DaTscanAILib.batch.options import Options
+from DaTscanAILib.batch.run import analyze_batch
 from DaTscanAILib.cli.main import main
 from DaTscanAILib.reading.inputs import collect_cases
 from DaTscanAILib.reporting.result_files import table_row

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from DaTscanAILib.base.errors import DaTscanError
-from DaTscanAILib.batch.run import Options, Outcome
+from DaTscanAILib.batch.one_case import Outcome
+from DaTscanAILib.batch.options import Options
 from DaTscanAILib.evaluation import evaluate as evaluation
 from DaTscanAILib.evaluation.evaluate import Answers, describe, evaluate, grouped, summarize
 from DaTscanAILib.reporting.result_files import table_row

@@ -12,7 +12,7 @@ import pytest
 from model_factory import write_tiny_model
 
 from DaTscanAILib.base.resources import resource_path
-from DaTscanAILib.batch import run as batch
+from DaTscanAILib.batch import one_case
 from DaTscanAILib.cli.main import main
 
 FOLDER = "Zqxfolder"  # above the scan; a folder may be named after the patient
@@ -196,10 +196,10 @@ def test_a_defect_quotes_nothing(model, tmp_path, capsys, monkeypatch):
     def fail(*_):
         raise ValueError(f"could not convert string to float: {PLANTED['PatientName']!r}")
 
-    monkeypatch.setattr(batch, "scan_of_case", fail)
+    monkeypatch.setattr(one_case, "scan_of_case", fail)
     status, err = run(capsys, plant(tmp_path), "--output", tmp_path / "out", "--model", model)
     assert status == 1
-    assert "internal error ValueError (batch/run.py line" in err
+    assert "internal error ValueError (batch/one_case.py line" in err
     assert not any(secret in err.lower() for secret in SECRETS)
     assert_nothing_leaks(tmp_path / "out")
 

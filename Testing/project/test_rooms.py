@@ -90,7 +90,7 @@ def test_no_import_runs_back_up():
         ("explanation/lrp.py", "import DaTscanAILib.classification.networks", {"classification"}),
         ("slicer_adapters/panels/scan.py", "from ...studies.run import run_study", {"studies"}),
         ("analysis.py", "from .reporting import report\nfrom .base import errors", {"reporting"}),
-        ("training/train.py", "from ..batch.run import Options\nfrom .engine import adam", set()),
+        ("training/train.py", "from ..batch.options import Options\nfrom .engine import adam", set()),
     ],
 )
 def test_a_turned_arrow_is_found(file, code, wrong):

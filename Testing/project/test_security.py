@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from model_factory import write_tiny_model
 
 from DaTscanAILib.base.errors import DaTscanError
-from DaTscanAILib.batch.run import Options, analyze_batch
+from DaTscanAILib.batch.options import Options
+from DaTscanAILib.batch.run import analyze_batch
 from DaTscanAILib.classification import model_folder as models
 from DaTscanAILib.classification.model_folder import find_model
 from DaTscanAILib.classification.networks import build_network

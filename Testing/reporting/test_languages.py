@@ -22,7 +22,6 @@ from DaTscanAILib.reporting.panels import paint_panels
 from DaTscanAILib.reporting.pdf import text_width
 from DaTscanAILib.reporting.report import FOOTER_TOP, LEFT, RIGHT, report_bytes
 from DaTscanAILib.reporting.sentences import _patterns, translated
-from DaTscanAILib.reporting.wording import ORIENTATION_STATEMENT, RESEARCH_STATEMENT
 
 PACKAGE = Path(__file__).resolve().parents[2] / "DaTscanAI" / "DaTscanAILib"
 GERMAN = Language("de")
@@ -48,11 +47,6 @@ def test_no_key_is_written_twice():
         lines = resource_path("Languages", f"{name}.json").read_text(encoding="utf-8").splitlines()
         keys = [line.split('": "')[0] for line in lines if '": "' in line]
         assert len(keys) == len(set(keys)) == len(Language(name).texts)
-
-
-def test_the_statements_of_overview_and_report_are_one():
-    assert ENGLISH("research_statement") == RESEARCH_STATEMENT
-    assert ENGLISH("pictures.orientation") == ORIENTATION_STATEMENT
 
 
 @pytest.mark.parametrize(

@@ -103,10 +103,11 @@ def test_the_policy_lets_only_our_script_and_style_run(written):
 
 
 def test_the_statement_of_use_stands_in_it(written):
-    (use, view) = data_of(written.read_bytes())["statements"]
-    assert use.startswith("Research use only")
-    assert "simulated" in use
-    assert "Radiological view" in view
+    data = data_of(written.read_bytes())
+    assert data["research_statement"].startswith("Research use only")
+    assert "simulated" in data["research_statement"]
+    assert "Radiological view" in data["orientation"]["known"]
+    assert "(R)" not in data["orientation"]["unknown"]
 
 
 def test_the_same_results_give_the_same_bytes_and_other_results_other_ones(tmp_path):

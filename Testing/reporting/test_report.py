@@ -11,7 +11,6 @@ from DaTscanAILib.base.files import atomic_write_bytes
 from DaTscanAILib.reporting.panels import paint_panels
 from DaTscanAILib.reporting.pdf import text_width
 from DaTscanAILib.reporting.report import FOOTER_TOP, LEFT, RIGHT, report_bytes, write_report
-from DaTscanAILib.reporting.wording import RESEARCH_STATEMENT
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +53,7 @@ def test_answer_registration_explanation_and_statements():
         "quality 0.93 (0 to 1), accepted.",
         "Warnings (1)",
         "The head is cut.",
-        RESEARCH_STATEMENT,
+        "Research use only. Not a medical device. Default weights were trained on simulated scans.",
         "75th percentile",
         "caudate (5 ml), putamen (10 ml), striatum (15 ml)",
         "LRP",

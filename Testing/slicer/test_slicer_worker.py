@@ -15,7 +15,7 @@ from slicer_cases import tiny_model
 
 from DaTscanAILib.analysis import measure
 from DaTscanAILib.base.resources import resource_path
-from DaTscanAILib.batch.run import Options
+from DaTscanAILib.batch.options import Options
 from DaTscanAILib.reading.scan import read_scan
 from DaTscanAILib.slicer_adapters import worker
 from DaTscanAILib.slicer_adapters.leftovers import new_folder, process_is_alive, remove_leftovers

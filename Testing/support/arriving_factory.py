@@ -12,7 +12,7 @@ from DaTscanAILib.arriving.ledger import Ledger
 from DaTscanAILib.arriving.service import LEDGER_FILE
 from DaTscanAILib.arriving.watch import Settings, Watcher
 from DaTscanAILib.arriving.worker import work_on
-from DaTscanAILib.batch.run import Options
+from DaTscanAILib.batch.options import Options
 
 SLICES = 20
 QUIET_S = 30.0

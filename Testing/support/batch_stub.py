@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from DaTscanAILib.analysis import Analysis
-from DaTscanAILib.batch import run as batch
+from DaTscanAILib.batch import identity, one_case, run
+from DaTscanAILib.batch import options as batch_options
 from DaTscanAILib.reading.scan import write_volume
 from DaTscanAILib.reporting import page
 from DaTscanAILib.reporting import result_files as results
@@ -75,10 +76,10 @@ class StubAnalyzer:
 
 def install(patch=setattr):
     """Put the stub in the place of the chain, the pictures and the model."""
-    patch(batch, "Analyzer", StubAnalyzer)
-    patch(batch, "_analyzer", lambda model, *_: StubAnalyzer(model))
-    patch(batch, "check_model", lambda options: None)
-    patch(batch, "_model_facts", lambda name: ["stub", name])
+    patch(one_case, "_analyzer", lambda model, *_: StubAnalyzer(model))
+    for module in (batch_options, run):
+        patch(module, "check_options", lambda options: None)
+    patch(identity, "_model_facts", lambda name: ["stub", name])
     patch(results, "_write_pictures", write_pictures)
     patch(page, "shared_pictures", dict)  # they take longer than a small batch
 

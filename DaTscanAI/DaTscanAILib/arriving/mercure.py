@@ -16,7 +16,8 @@ from pathlib import Path
 from ..base.errors import DaTscanError
 from ..base.files import atomic_write_bytes
 from ..base.version import RESEARCH_USE, VERSION
-from ..batch.run import Options, Outcome, check_model, run_case
+from ..batch.one_case import Outcome, run_case
+from ..batch.options import Options, check_options
 from ..reading.dicom_header import quiet, read_dataset, text
 from ..reading.inputs import survey
 from ..reporting.result_files import read_result
@@ -51,7 +52,7 @@ def run_task(environment: Mapping[str, str] = os.environ) -> list[Outcome]:
         # A page is made only to be sent on.
         report = bool(settings.get("dicom_results"))
         options = Options(Path(results), report=report, keep_identifiers=False, **settings)
-        check_model(options)
+        check_options(options)
         # The files are named by identifiers: cases are numbered.
         cases = [replace(case, name=f"scan{n}") for n, case in enumerate(survey([incoming]).cases, start=1)]
         outcomes = [run_case(case, options) for case in cases]

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..base.errors import DaTscanError
-from ..batch.run import Options, Outcome
+from ..batch.one_case import Outcome
+from ..batch.options import Options
 from ..reading.dicom_header import is_dicom
 from ..reading.folders import files_below
 from ..reading.inputs import Case

@@ -7,7 +7,8 @@ import multiprocessing
 import signal
 import time
 
-from ..batch.run import Options, Outcome, finished_before, run_case
+from ..batch.one_case import Outcome, finished_before, run_case
+from ..batch.options import Options
 from ..batch.workers import bound_memory
 from ..reading.inputs import Case
 

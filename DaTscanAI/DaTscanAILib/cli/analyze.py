@@ -35,7 +35,8 @@ def add(commands) -> None:
 def run(options) -> int:
     """Runs it; the exit status."""
     from ..base.progress import Progress, summary
-    from ..batch.run import TableNotWrittenError, analyze_batch
+    from ..batch.run import analyze_batch
+    from ..batch.table import TableNotWrittenError
     from ..reading.clinical import with_clinical, with_prior_scans
     from ..reading.inputs import survey
     from ..reporting.bids_derivative import BidsNotWrittenError, check_bids, write_bids_derivative

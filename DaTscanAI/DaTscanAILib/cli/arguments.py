@@ -82,8 +82,8 @@ def add_batch_options(command):
 
 
 def batch_options(options, **more):
-    """`batch.run.Options` of the options given."""
-    from ..batch.run import Options
+    """`batch.options.Options` of the options given."""
+    from ..batch.options import Options
 
     return Options(
         output=options.output,
@@ -121,7 +121,7 @@ def add_result_options(command):
 
 
 def result_options(options) -> dict:
-    """What of `batch.run.Options` the options of `add_result_options` give."""
+    """What of `batch.options.Options` the options of `add_result_options` give."""
     return {
         "report": not options.no_report,
         "report_language": options.report_language,

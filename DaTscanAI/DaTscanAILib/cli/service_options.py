@@ -58,11 +58,11 @@ def service_settings(options, folder: Path, **more):
         DaTscanError: the model cannot be used.
     """
     from ..arriving.watch import Settings
-    from ..batch.run import check_model
+    from ..batch.options import check_options
 
     batch = batch_options(options, **result_options(options))
     batch = replace(batch, output=batch.output.absolute())
-    check_model(batch)
+    check_options(batch)
     return Settings(
         folder=folder.absolute(),
         options=batch,

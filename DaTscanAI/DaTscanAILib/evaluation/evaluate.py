@@ -13,7 +13,8 @@ from ..base.errors import DaTscanError
 from ..base.files import atomic_write_bytes
 from ..base.progress import Progress
 from ..base.version import VERSION
-from ..batch.run import Options, analyze_batch
+from ..batch.options import Options
+from ..batch.run import analyze_batch
 from ..classification.model_folder import find_model
 from ..explanation.methods import DEFAULT_METHOD
 from ..reading.inputs import collect_cases

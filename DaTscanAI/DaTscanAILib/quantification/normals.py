@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.errors import DaTscanError
 from ..base.resources import resource_path
-from ..base.version import VERSION
+from ..base.version import RESEARCH_USE, VERSION
 from ..reading.scan_checks import display_name
 from .age_regression import AgeRegression, Expected, fit_age_regression
 from .measures import KEYS, SIDED, SINGLE, measure_name
@@ -120,7 +120,7 @@ class NormalDatabase:
             "format": FORMAT,
             "name": self.name,
             "simulated": self.simulated,
-            "research_use": "Research use only. Not a medical device.",
+            "research_use": RESEARCH_USE,
             "software": f"DaTscanAI {VERSION}",
             "scans": len(self.cases),
             "women": sexes.count("F"),

@@ -7,12 +7,13 @@ in `sub-LABEL[/ses-LABEL]/pet`, what is known of the participants in `participan
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.errors import DaTscanError
 from .manifest import checked_age, checked_label, checked_sex, table_rows, table_text
 from .scan_checks import display_name
+from .stated import Stated
 from .study_date import parse_date
 
 DESCRIPTION_FILE, PARTICIPANTS_FILE = "dataset_description.json", "participants.tsv"
@@ -24,25 +25,18 @@ _NOT_STATED = ("", "n/a")
 
 
 @dataclass(frozen=True)
-class BidsScan:
+class BidsScan(Stated):
     """The FP-CIT scan of a participant's session, or why it cannot be used.
+
+    `other` also has `patient` and, where a session states `acq_time`, `date`, for `compare`.
 
     Attributes:
         name: `sub-LABEL` or `sub-LABEL_ses-LABEL`.
         path: of the image; None if there is an error.
-        label, age, sex, site: as stated; None if not.
-        other: text of the other columns; `patient` and, where a session states `acq_time`, `date` for `compare`.
-        error: one sentence; None if the scan is good.
     """
 
     name: str
     path: Path | None = None
-    label: str | None = None
-    age: float | None = None
-    sex: str | None = None
-    site: str | None = None
-    other: dict[str, str] = field(default_factory=dict)
-    error: str | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from .other_formats import belongs_to_header
 from .scan import VOLUME_SUFFIXES
 from .scan_checks import cannot_be_opened, display_name
 from .series_name import short_hash
+from .stated import Stated
 
 __all__ = ["Case", "Survey", "collect_cases", "is_volume", "safe_name", "survey", "survey_files"]
 
@@ -24,20 +25,14 @@ _SUFFIXES = (*sorted(VOLUME_SUFFIXES, key=len, reverse=True), ".dcm", ".ima", ".
 
 
 @dataclass(frozen=True)
-class Case:
-    """One scan to work on.
+class Case(Stated):
+    """One scan to work on, with what a manifest or a BIDS dataset states of it.
 
     Attributes:
         name: unique in its list without regard to case, safe as a folder name; from the manifest, the file or
             the folder, never from the scan's header.
         path: file or folder for `read_scan`; None if `error` is set.
         series: Series Instance UID of single slices.
-        label: "normal" or "reduced", from a manifest.
-        age: years, from a manifest.
-        sex: "F" or "M", from a manifest.
-        site: from a manifest.
-        other: text of a manifest's other columns.
-        error: why it cannot be used, one sentence, where that is known before it is read; None otherwise.
         files: the single slices, wherever below `path` they lie.
         source: what tells the scan from its neighbours, for the table.
         doubtful: neither a volume by its name nor DICOM, but it may be a scan.
@@ -46,12 +41,6 @@ class Case:
     name: str
     path: Path | None
     series: str | None = None
-    label: str | None = None
-    age: float | None = None
-    sex: str | None = None
-    site: str | None = None
-    other: dict[str, str] = field(default_factory=dict)
-    error: str | None = None
     files: tuple[Path, ...] = ()
     source: str = field(default="", compare=False)
     doubtful: bool = False
@@ -167,7 +156,7 @@ def _cases_of_manifest(path):
         parts = (row.case,) if row.case else _parts(where) if where else (f"row{row.number}",)
         identity = where.as_posix() if where else ""
         source = display_name(row.scan) if row.scan else ""
-        case = Case("", row.scan, None, row.label, row.age, row.sex, row.site, row.other, row.error, source=source)
+        case = Case("", row.scan, source=source, **row.stated())
         yield case, Place(parts, identity=identity, given=bool(row.case) and row.error is None)
 
 
@@ -178,8 +167,8 @@ def _cases_of_bids(folder, found):
     found.notes += _bids_notes(dataset, display_name(folder))
     for scan in dataset.scans:
         source = display_name(scan.path) if scan.path else ""
-        known = (scan.label, scan.age, scan.sex, scan.site, scan.other, scan.error)
-        yield Case("", scan.path, None, *known, source=source), Place((scan.name,), identity=scan.name, given=True)
+        case = Case("", scan.path, source=source, **scan.stated())
+        yield case, Place((scan.name,), identity=scan.name, given=True)
 
 
 def _bids_notes(dataset, name):

@@ -4,12 +4,13 @@ import csv
 import io
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.errors import DaTscanError
 from .clinical_columns import checked_clinical
 from .scan_checks import cannot_be_opened, check_file_size, display_name
+from .stated import Stated
 
 MANIFEST_SUFFIXES = (".csv", ".tsv")
 LABELS = ("normal", "reduced")
@@ -19,26 +20,18 @@ _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M", "": None}
 
 
 @dataclass(frozen=True)
-class ManifestRow:
+class ManifestRow(Stated):
     """One row, or why it cannot be used.
 
     Attributes:
         number: of the row in a spreadsheet; the header is row 1.
         scan: the file or folder; None if the row has an error.
-        case, label, age, sex, site: as stated; None if not.
-        other: text of every other column that has a name.
-        error: one sentence with the row's number; None if the row is good.
+        case: its name; None where none is stated.
     """
 
     number: int
     scan: Path | None = None
     case: str | None = None
-    label: str | None = None
-    age: float | None = None
-    sex: str | None = None
-    site: str | None = None
-    other: dict[str, str] = field(default_factory=dict)
-    error: str | None = None
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:

@@ -13,7 +13,8 @@ from .page_parts import LEFT, RIGHT, TOP, draw_footer, draw_warnings
 from .panels import Strip, Volume, axial_mosaic, colored_slice, sample, scan_limit, scan_slice
 from .pdf import Page, wrap
 from .report_pictures import draw_bar, draw_strip
-from .wording import ORIENTATION_STATEMENT, number
+from .unknown_sides import orientation_sentence, sides_are_unknown, strip_without_letters
+from .wording import number
 
 _GRAY = (96, 96, 96)
 _WIDTH = 452.0  # points, of the strips
@@ -38,7 +39,8 @@ def comparison_bytes(result: dict, before: np.ndarray, after: np.ndarray, graphs
         height = (RIGHT - LEFT) * graphs.height / graphs.width
         page.image(LEFT, y, RIGHT - LEFT, height, graphs)
         y += height + 2
-    y = _pictures(page, y, before, after)
+    sides_known = not any(sides_are_unknown(result.get(scan) or {}) for scan in ("before", "after"))
+    y = _pictures(page, y, before, after, sides_known)
     draw_warnings(page, y, result["warnings"], "comparison.json")
     draw_footer(page, result)
     return page.to_bytes()
@@ -103,20 +105,22 @@ def _row(page, y, change):
 _RATES = ("percent", "percent_per_year")
 
 
-def _pictures(page, y, before, after) -> float:
+def _pictures(page, y, before, after, sides_known) -> float:
     """Both scans on one scale, and the difference."""
     limit = max(scan_limit(before), scan_limit(after))
     for heading, voxels in (("Before, in multiples of the reference region", before), ("After, same scale", after)):
         volume = Volume(voxels, GRID_AFFINE)
         strip = axial_mosaic(lambda cut, scale, volume=volume: scan_slice(volume, cut, limit, scale))
+        strip = strip if sides_known else strip_without_letters(strip)
         y = _strip_with_bar(page, y, strip, heading, scan_bar(256), scan_ticks(limit))
     both = (before != 0) & (after != 0)
     difference = Volume(_smoothed(np.where(both, after - before, 0).astype(np.float32)), GRID_AFFINE)
     strip = axial_mosaic(lambda cut, scale: difference_slice(difference, cut, scale))
+    strip = strip if sides_known else strip_without_letters(strip)
     bar = color_bar(relevance_table(0.05), 22, 256)
     heading = f"After minus before, smoothed by {_SMOOTHING:.0f} mm: orange lost, blue gained"
     y = _strip_with_bar(page, y, strip, heading, bar, _DIFFERENCE_TICKS)
-    page.text(LEFT, y + 6, ORIENTATION_STATEMENT, 7.5, color=_GRAY)
+    page.text(LEFT, y + 6, orientation_sentence(sides_known), 7.5, color=_GRAY)
     return y + 12
 
 

@@ -4,22 +4,30 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..mni.atlas import GRID_AFFINE
-from .lettering import WHITE, draw_text
-from .overview import MARGIN, RELEVANCE_HEADING, RELEVANCE_TICKS, WIDTH, relevance_bar
+from .lettering import draw_text
+from .overview import (
+    GRAY,
+    MARGIN,
+    RELEVANCE_TICKS,
+    WIDTH,
+    draw_bar,
+    draw_slices,
+    draw_statements,
+    relevance_bar,
+    relevance_heading,
+)
 from .panels import (
     AXIAL_POSITIONS,
     RELEVANCE_THRESHOLD,
-    Strip,
     Volume,
     axial_mosaic,
     relevance_limit,
     relevance_slice,
 )
 from .unknown_sides import sides_are_unknown, strip_without_letters
-from .wording import ORIENTATION_STATEMENT, RESEARCH_STATEMENT, answer_of, reference_of
+from .wording import answer_of, reference_of
 
 _SCALE, _SLICES_A_ROW = 2.2, 4  # pixels per mm
-_GRAY = (168, 168, 168)
 _TITLE, _LABELS, _FOOTER = 124, 26, 62  # pixels
 
 
@@ -46,10 +54,9 @@ def map_picture(relevance: np.ndarray, mri: np.ndarray, mri_affine: np.ndarray, 
     draw = ImageDraw.Draw(image)
     _draw_title(draw, result)
     for number, row in enumerate(rows):
-        _draw_row(image, draw, row, _TITLE + number * (height + _LABELS))
-    _draw_bar(image, draw, _TITLE + 50, height - 100)
-    for line, text in enumerate((ORIENTATION_STATEMENT, RESEARCH_STATEMENT)):
-        draw_text(draw, (MARGIN, image.height - 44 + 22 * line), text, 16, _GRAY if line == 0 else WHITE)
+        draw_slices(image, draw, row, _TITLE + number * (height + _LABELS))
+    _draw_relevance_bar(image, draw, _TITLE + 50, height - 100)
+    draw_statements(image, draw, not sides_are_unknown(result))
     return image
 
 
@@ -58,27 +65,13 @@ def _draw_title(draw, result):
     draw_text(draw, (MARGIN, 34), result.get("case") or "Unnamed case", 30, anchor="lm", bold=True, width=WIDTH // 2)
     said = f"{answer.heading}. {answer.probability}"
     draw_text(draw, (WIDTH - MARGIN, 34), said, 22, anchor="rm", width=WIDTH // 2 - 3 * MARGIN)
-    heading = RELEVANCE_HEADING.format(100 * RELEVANCE_THRESHOLD)
-    draw_text(draw, (MARGIN, 66), heading, 18, _GRAY)
-    draw_text(draw, (MARGIN, 92), reference_of(result), 18, _GRAY, width=WIDTH - 2 * MARGIN)
+    draw_text(draw, (MARGIN, 66), relevance_heading(RELEVANCE_THRESHOLD), 18, GRAY)
+    draw_text(draw, (MARGIN, 92), reference_of(result), 18, GRAY, width=WIDTH - 2 * MARGIN)
 
 
-def _draw_row(image, draw, strip: Strip, top):
-    image.paste(strip.image, (MARGIN, top))
-    for cut, (left, width) in zip(strip.cuts, strip.spans, strict=True):
-        left += MARGIN
-        for letter, place, anchor in zip(cut.sides, (left + 4, left + width - 4), ("lt", "rt"), strict=True):
-            draw_text(draw, (place, top + 6), letter, 16, anchor=anchor)
-        draw_text(draw, (left + width // 2, top + strip.image.height + 18), cut.name, 16, anchor="ms")
-
-
-def _draw_bar(image, draw, top, height):
-    bar, left = relevance_bar(RELEVANCE_THRESHOLD, height), WIDTH - MARGIN - 92
-    image.paste(bar, (left, top))
-    for text, place in RELEVANCE_TICKS:
-        y = top + round((1 - place) * (bar.height - 1))
-        draw.line((left + bar.width, y, left + bar.width + 5, y), fill=_GRAY)
-        draw_text(draw, (left + bar.width + 10, y), text, 16, anchor="lm")
+def _draw_relevance_bar(image, draw, top, height):
+    draw_bar(image, draw, relevance_bar(RELEVANCE_THRESHOLD, height), top, RELEVANCE_TICKS)
+    left = WIDTH - MARGIN - 92
     for y, words in ((top - 46, ("argues for", "reduced")), (top + height + 10, ("argues for", "normal"))):
         for line, word in enumerate(words):
             draw_text(draw, (left, y + 18 * line), word, 16)

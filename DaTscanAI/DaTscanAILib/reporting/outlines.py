@@ -7,7 +7,6 @@ import numpy as np
 from ..mni.atlas import CAUDATE_CODE, GRID_AFFINE, PUTAMEN_CODE, REFERENCE_CODE
 
 STRIATUM_COLOR, REFERENCE_COLOR = (255, 255, 255), (96, 224, 160)
-OUTLINE_LEGEND = "outlines: caudate and putamen (white), reference region (green)"
 LINE_OPACITY = 0.7  # of a line: the scan stays visible under it
 _COLORS = {
     REFERENCE_CODE: REFERENCE_COLOR,

@@ -7,46 +7,41 @@ from PIL import Image, ImageDraw
 
 from ..explanation.normal_difference import SPREAD_OF
 from .colors import bin_centers, difference_table, look_up, paint_over, relevance_table, scan_table
+from .language import ENGLISH, Language
 from .lettering import WHITE, draw_text, font
-from .outlines import OUTLINE_LEGEND
 from .panels import DIFFERENCE_FROM, DIFFERENCE_LIMIT, RELEVANCE_OPACITY, Panels, Strip, paint_panels
-from .wording import (
-    ORIENTATION_STATEMENT,
-    RESEARCH_STATEMENT,
-    WARNING_COLOR,
-    answer_of,
-    reference_of,
-    registration_alarm,
-)
+from .sentences import translated
+from .unknown_sides import orientation_sentence
+from .wording import WARNING_COLOR, answer_of, reference_of, registration_alarm
 
 WIDTH, MARGIN = 1600, 24
-SCAN_HEADING = "Scan in MNI space, in multiples of the reference region"
-RELEVANCE_HEADING = (
-    "Relevance over the MRI template, relative to its maximum; nothing is painted below {:.0f} % of it"
-)
-NO_RELEVANCE = "No relevance map: this scan was not classified, or not explained; see the warnings."
-VIEWS_HEADING = "Coronal slice of the scan; relevance in the same slice and through the right and the left putamen"
-SCAN_VIEWS_HEADING = "Scan, coronal slice and sagittal slices through the right and the left putamen"
 RELEVANCE_TICKS = (("+1", 1.0), ("0", 0.5), ("-1", 0.0))
-
-DIFFERENCE_HEADING = (
-    f"No explanation of the network: scan minus mean normal scan in standard deviations ({SPREAD_OF}), "
-    f"from {DIFFERENCE_FROM:g}"
-)
 DIFFERENCE_TICKS = tuple(
     (f"{value:+g}" if value else "0", 0.5 + 0.5 * value / DIFFERENCE_LIMIT) for value in (-4, -2, 0, 2, 4)
 )
 
-_GRAY = (168, 168, 168)
+GRAY = (168, 168, 168)
 _HEADING_HEIGHT, _LABEL_HEIGHT = 34, 26
 # The last two of eight bits cannot be seen here, and without them the PNG file is smaller by a third.
 _SIX_BITS = [value & 0xFC | value >> 6 for value in range(256)] * 3
 _BAR_GRAY = 170  # the gray of white matter in the pictures, seen through the relevance
 
 
-def scan_heading(panels: Panels) -> str:
+def scan_heading(panels: Panels, words: Language = ENGLISH) -> str:
     """What the scan's slices show."""
-    return f"{SCAN_HEADING}; {OUTLINE_LEGEND}" if panels.outlined else SCAN_HEADING
+    heading = words("pictures.scan")
+    return f"{heading}; {words('pictures.outlines')}" if panels.outlined else heading
+
+
+def relevance_heading(threshold: float, words: Language = ENGLISH) -> str:
+    """What the relevance is shown over, and the fraction of its maximum below which it is not."""
+    return words("pictures.relevance", percent=f"{100 * threshold:.0f}")
+
+
+def difference_heading(words: Language = ENGLISH) -> str:
+    """What the difference from the mean normal scan is."""
+    spread, least = translated(SPREAD_OF, words), words.numbers_of(f"{DIFFERENCE_FROM:g}")
+    return words("pictures.difference", spread=spread, least=least)
 
 
 def overview_image(normalized, relevance, mri, mri_affine, result: dict) -> Image.Image:
@@ -75,8 +70,7 @@ def compose_overview(panels: Panels, result: dict) -> Image.Image:
     if alarm:
         _draw_alarm(draw, 86, alarm)
     _draw_rows(image, draw, panels, title_height, reference_of(result))
-    for line, text in enumerate((ORIENTATION_STATEMENT, RESEARCH_STATEMENT)):
-        draw_text(draw, (MARGIN, image.height - 44 + 22 * line), text, 16, _GRAY if line == 0 else WHITE)
+    draw_statements(image, draw, panels.scan.cuts[0].sides_known)
     return image.point(_SIX_BITS)
 
 
@@ -126,7 +120,7 @@ def _draw_title(draw, result):
     left_of_answer = right - font(22).getlength(answer.probability) - 40 - MARGIN
     case = result.get("case") or "Unnamed case"
     draw_text(draw, (MARGIN, 34), case, 30, anchor="lm", bold=True, width=left_of_answer)
-    draw_text(draw, (MARGIN, 66), f"Model: {answer.model}", 16, _GRAY, anchor="lm", width=left_of_answer)
+    draw_text(draw, (MARGIN, 66), f"Model: {answer.model}", 16, GRAY, anchor="lm", width=left_of_answer)
 
 
 def _draw_alarm(draw, top, sentence):
@@ -138,26 +132,29 @@ def _draw_rows(image, draw, panels: Panels, top, reference):
     top = _draw_row(image, draw, panels.scan, top, scan_heading(panels))
     height = panels.scan.image.height
     ticks = scan_ticks(panels.scan_limit)
-    _draw_bar(image, draw, scan_bar(height - 20), top - _LABEL_HEIGHT - height + 10, ticks)
+    draw_bar(image, draw, scan_bar(height - 20), top - _LABEL_HEIGHT - height + 10, ticks)
     if panels.relevance:
-        top = _draw_row(image, draw, panels.relevance, top, RELEVANCE_HEADING.format(100 * panels.threshold))
+        top = _draw_row(image, draw, panels.relevance, top, relevance_heading(panels.threshold))
         _draw_relevance_bar(image, draw, panels, top - _LABEL_HEIGHT - height)
         place = (WIDTH - MARGIN, top - _LABEL_HEIGHT - height - _HEADING_HEIGHT + 8)
         draw_text(draw, place, reference, 18, anchor="ra")
-        top = _draw_row(image, draw, panels.views, top, VIEWS_HEADING)
+        top = _draw_row(image, draw, panels.views, top, ENGLISH("pictures.views"))
     else:
-        draw_text(draw, (MARGIN, top + 8), NO_RELEVANCE, 18)
-        top = _draw_row(image, draw, panels.views, top + _HEADING_HEIGHT, SCAN_VIEWS_HEADING)
+        draw_text(draw, (MARGIN, top + 8), ENGLISH("pictures.no_relevance"), 18)
+        top = _draw_row(image, draw, panels.views, top + _HEADING_HEIGHT, ENGLISH("pictures.scan_views"))
     if panels.difference:
-        _draw_row(image, draw, panels.difference, top, DIFFERENCE_HEADING)
+        _draw_row(image, draw, panels.difference, top, difference_heading())
         bar = difference_bar(panels.difference.image.height - 20)
-        _draw_bar(image, draw, bar, top + _HEADING_HEIGHT + 10, DIFFERENCE_TICKS)
+        draw_bar(image, draw, bar, top + _HEADING_HEIGHT + 10, DIFFERENCE_TICKS)
 
 
 def _draw_row(image, draw, strip: Strip, top, heading) -> int:
-    """Draw slices below their heading, letters of the sides in them, places below them; the lower end."""
-    draw_text(draw, (MARGIN, top + 8), heading, 18, _GRAY)
-    top += _HEADING_HEIGHT
+    draw_text(draw, (MARGIN, top + 8), heading, 18, GRAY)
+    return draw_slices(image, draw, strip, top + _HEADING_HEIGHT)
+
+
+def draw_slices(image: Image.Image, draw: ImageDraw.ImageDraw, strip: Strip, top: int) -> int:
+    """Draw slices, letters of the sides in them, places below them; the lower end in pixels."""
     image.paste(strip.image, (MARGIN, top))
     bottom = top + strip.image.height
     for cut, (left, width) in zip(strip.cuts, strip.spans, strict=True):
@@ -168,20 +165,26 @@ def _draw_row(image, draw, strip: Strip, top, heading) -> int:
     return bottom + _LABEL_HEIGHT
 
 
+def draw_statements(image: Image.Image, draw: ImageDraw.ImageDraw, sides_known: bool) -> None:
+    """The last two lines of a picture: how its slices lie, and that it is for research."""
+    draw_text(draw, (MARGIN, image.height - 44), orientation_sentence(sides_known), 16, GRAY)
+    draw_text(draw, (MARGIN, image.height - 22), ENGLISH("research_statement"), 16, WHITE)
+
+
 def _draw_relevance_bar(image, draw, panels, top):
     height = panels.relevance.image.height - 100
-    _draw_bar(image, draw, relevance_bar(panels.threshold, height), top + 50, RELEVANCE_TICKS)
+    draw_bar(image, draw, relevance_bar(panels.threshold, height), top + 50, RELEVANCE_TICKS)
     left = WIDTH - MARGIN - 92
     for place, words in ((top + 4, "reduced"), (top + height + 62, "normal")):
         draw_text(draw, (left, place), "argues for", 16)
         draw_text(draw, (left, place + 18), words, 16)
 
 
-def _draw_bar(image, draw, bar, top, ticks):
-    """Draw a bar with ticks `(text, height from 0 to 1)` to its right."""
+def draw_bar(image: Image.Image, draw: ImageDraw.ImageDraw, bar: Image.Image, top: int, ticks) -> None:
+    """Draw a color bar at the picture's right edge, with ticks `(text, height from 0 to 1)` to its right."""
     left = WIDTH - MARGIN - 92
     image.paste(bar, (left, top))
     for text, place in ticks:
         y = top + round((1 - place) * (bar.height - 1))
-        draw.line((left + bar.width, y, left + bar.width + 5, y), fill=_GRAY)
+        draw.line((left + bar.width, y, left + bar.width + 5, y), fill=GRAY)
         draw_text(draw, (left + bar.width + 10, y), text, 16, anchor="lm")

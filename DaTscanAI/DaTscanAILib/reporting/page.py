@@ -13,12 +13,12 @@ from ..base.files import atomic_write_bytes
 from ..base.resources import resource_path
 from ..base.version import VERSION
 from .colors import ENTRIES, relevance_table
-from .outlines import OUTLINE_LEGEND
+from .language import ENGLISH
 from .page_entry import page_entry
 from .page_pictures import shared_pictures, sheet_size
 from .panels import RELEVANCE_OPACITY, RELEVANCE_THRESHOLD
 from .result_files import PAGE_FILE, RESULT_FILE, finished_result
-from .wording import ORIENTATION_STATEMENT, RESEARCH_STATEMENT
+from .unknown_sides import orientation_sentence
 
 MOST_CASES = 5000  # of a page: more would make the browser wait; the table has them all
 _COLOR_STEPS = 16
@@ -77,8 +77,9 @@ def page_bytes(entries: list[dict], total: int | None = None) -> bytes:
         "pictures": {name: _data_url(png) for name, png in shared_pictures().items()},
         "shape": sheet_size(),
         "relevance_colors": _relevance_colors(),
-        "statements": [RESEARCH_STATEMENT, ORIENTATION_STATEMENT],
-        "outline_legend": OUTLINE_LEGEND,
+        "research_statement": ENGLISH("research_statement"),
+        "orientation": {"known": orientation_sentence(True), "unknown": orientation_sentence(False)},
+        "outline_legend": ENGLISH("pictures.outlines"),
         "threshold_percent": round(100 * RELEVANCE_THRESHOLD),
     }
     parts = {"VERSION": VERSION, "POLICY": policy, "STYLE": style, "SCRIPT": script}

@@ -2,13 +2,21 @@
 
 from PIL import Image
 
-from ..explanation.normal_difference import SPREAD_OF
 from .language import ENGLISH, Language
-from .overview import DIFFERENCE_TICKS, RELEVANCE_TICKS, difference_bar, relevance_bar, scan_bar, scan_ticks
+from .overview import (
+    DIFFERENCE_TICKS,
+    RELEVANCE_TICKS,
+    difference_bar,
+    difference_heading,
+    relevance_bar,
+    scan_bar,
+    scan_heading,
+    scan_ticks,
+)
 from .page_parts import GRAY, LEFT, RIGHT
-from .panels import DIFFERENCE_FROM, Cut, Panels, Strip
+from .panels import Cut, Panels, Strip
 from .pdf import Page, wrap
-from .sentences import translated
+from .unknown_sides import orientation_sentence
 from .wording import reference_of
 
 _WIDEST, _NARROWEST, _LEAST_OF_ALL = 438.0, 245.0, 240.0  # points, of a strip
@@ -55,8 +63,7 @@ def draw_pictures(
 
 def _notes(page, y, panels, dropped, words):
     """How the slices lie, and what was left out."""
-    known = panels is not None and all(cut.sides_known for cut in panels.scan.cuts)
-    notes = [words("pictures.orientation")] if known else []
+    notes = [] if panels is None else [orientation_sentence(panels.scan.cuts[0].sides_known, words)]
     if dropped:
         missing = ", ".join(words(f"pictures.name.{name}") for name in reversed(dropped))
         notes.append(words("pictures.left_out", names=missing))
@@ -92,9 +99,7 @@ def _draw_graphs(page, y, graphs):
 
 
 def _scan(page, y, panels, _result, width, words):
-    heading = words("pictures.scan")
-    heading = f"{heading}; {words('pictures.outlines')}" if panels.outlined else heading
-    bottom = draw_strip(page, y, panels.scan, heading, width, words)
+    bottom = draw_strip(page, y, panels.scan, scan_heading(panels, words), width, words)
     draw_bar(page, width, y + 14, bottom - 12, scan_bar(256), scan_ticks(panels.scan_limit))
     return bottom
 
@@ -115,9 +120,7 @@ def _views(page, y, panels, _result, width, words):
 
 
 def _difference(page, y, panels, _result, width, words):
-    spread, least = translated(SPREAD_OF, words), words.numbers_of(f"{DIFFERENCE_FROM:g}")
-    heading = words("pictures.difference", spread=spread, least=least)
-    bottom = draw_strip(page, y, panels.difference, heading, width, words)
+    bottom = draw_strip(page, y, panels.difference, difference_heading(words), width, words)
     draw_bar(page, width, y + 14, bottom - 12, difference_bar(256), DIFFERENCE_TICKS)
     return bottom
 

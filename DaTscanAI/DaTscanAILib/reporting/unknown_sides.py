@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from .language import ENGLISH, Language
 from .panels import Panels, Strip
 
 _STRIPS = ("scan", "relevance", "views", "difference")
@@ -16,6 +17,11 @@ def without_side_letters(panels: Panels) -> Panels:
 def sides_are_unknown(result: dict) -> bool:
     """Whether the content of `result.json` says so."""
     return (result.get("registration") or {}).get("sides_known") is False
+
+
+def orientation_sentence(sides_known: bool, words: Language = ENGLISH) -> str:
+    """Where the patient's right is in the slices, or that nobody knows."""
+    return words("pictures.orientation" if sides_known else "pictures.sides_unknown")
 
 
 def strip_without_letters(strip: Strip) -> Strip:

@@ -7,10 +7,6 @@ from dataclasses import dataclass
 from .language import ENGLISH, Language
 from .sentences import translated
 
-RESEARCH_STATEMENT = "Research use only. Not a medical device. Default weights were trained on simulated scans."
-ORIENTATION_STATEMENT = "Radiological view: the patient's right (R) is on the left of axial and coronal slices."
-NOT_AVAILABLE = "not available"
-
 # The colors of the answers are those of the relevance map: orange argues for reduced, blue for normal.
 ANSWER_COLORS = {"reduced": (214, 96, 0), "normal": (0, 112, 200), "uncertain": (120, 120, 120)}
 WARNING_COLOR = (208, 24, 40)

@@ -8,7 +8,7 @@ import numpy as np
 import slicer
 
 from ..base.errors import DaTscanError
-from ..batch.run import Options
+from ..batch.options import Options
 from ..mni.atlas import GRID_AFFINE
 from .background import Outcome, Task
 from .batch_table import results_node, show_table, write_batch_table

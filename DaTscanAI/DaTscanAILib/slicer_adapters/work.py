@@ -9,7 +9,8 @@ import numpy as np
 from ..analysis import Analysis, Analyzer, measure
 from ..base.errors import DaTscanError
 from ..batch.comparison import Comparison, compare_scans
-from ..batch.run import Options, analyze_batch
+from ..batch.options import Options
+from ..batch.run import analyze_batch
 from ..explanation.methods import DEFAULT_METHOD
 from ..quantification.normals import read_normals
 from ..quantification.other_method import Method

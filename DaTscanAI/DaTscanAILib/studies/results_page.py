@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..base.files import atomic_write_bytes
 from ..base.version import VERSION
-from ..reporting.wording import RESEARCH_STATEMENT
+from ..reporting.language import ENGLISH
 
 SIMULATED = """## What simulated scans can and cannot show
 They can show
@@ -67,7 +67,7 @@ def page(manifest: str, outcomes: list[Outcome]) -> str:
     simulated = [one["data"]["simulated"] == one["data"]["scans"] for one in finished]
     parts = [
         "# Published studies on the scans of one manifest",
-        f"Manifest {manifest}; version {VERSION}; one run of each study. {RESEARCH_STATEMENT}",
+        f"Manifest {manifest}; version {VERSION}; one run of each study. {ENGLISH('research_statement')}",
         *([_overview(outcomes)] if outcomes else []),
         *(_section(one) for one in outcomes),
         *([SIMULATED] if any(simulated) else []),

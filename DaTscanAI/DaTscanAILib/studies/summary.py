@@ -7,8 +7,9 @@ from PIL import Image
 
 from ..base.files import atomic_write_bytes
 from ..base.version import VERSION
+from ..reporting.language import ENGLISH
 from ..reporting.pdf import Page, wrap
-from ..reporting.wording import RESEARCH_STATEMENT, WARNING_COLOR
+from ..reporting.wording import WARNING_COLOR
 from ..training.origin import SIMULATED, describe_origins, origin_of
 from .workspace import Workspace
 
@@ -63,7 +64,7 @@ def write_summary(workspace: Workspace, findings: Findings) -> dict:
         "deviations": findings.deviations,
         "choices": findings.choices,
         "warnings": findings.warnings,
-        "statement": RESEARCH_STATEMENT,
+        "statement": ENGLISH("research_statement"),
     }
     text = json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     atomic_write_bytes(workspace.output / "summary.json", text.encode())
@@ -105,7 +106,7 @@ def page_bytes(workspace: Workspace, findings: Findings, summary: dict) -> bytes
             page.text(LEFT + indent, y + number * LINE, line, 7.5)
         y += LINE * (len(lines) + 1) + 4
     page.line(LEFT, FOOTER_TOP, RIGHT, FOOTER_TOP, 0.8, _GRAY)
-    page.text(LEFT, FOOTER_TOP + 12, RESEARCH_STATEMENT, 8.5, bold=True)
+    page.text(LEFT, FOOTER_TOP + 12, ENGLISH("research_statement"), 8.5, bold=True)
     return page.to_bytes()
 
 
