@@ -15,6 +15,7 @@ import batch_stub
 import dicom_factory as factory
 import pytest
 from arriving_factory import SLICES, Place, archive, save_study, study
+from patience import PATIENCE_S, wait_for
 
 from DaTscanAILib.arriving import receive
 from DaTscanAILib.arriving.door import Door, Peer
@@ -26,7 +27,6 @@ pynetdicom = pytest.importorskip("pynetdicom")
 TITLE = "DATSCANAI"
 STORED, NO_ROOM, NOT_ALLOWED = 0x0000, 0xA700, 0x0124
 CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
-PATIENCE_S = 60
 
 
 @pytest.fixture(autouse=True)
@@ -58,14 +58,6 @@ def send(port, datasets, **options):
     statuses = [association.send_c_store(dataset).get("Status") for dataset in datasets]
     association.release()
     return statuses
-
-
-def wait_for(condition):
-    end = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    return found
 
 
 def received(folder):

@@ -13,6 +13,7 @@ import time
 import batch_stub
 import pytest
 from arriving_factory import save_volume
+from patience import PATIENCE_S, wait_for
 
 from DaTscanAILib.arriving.service import LEDGER_FILE
 from DaTscanAILib.cli.main import main
@@ -21,7 +22,6 @@ pytestmark = [
     pytest.mark.fault_injection,
     pytest.mark.skipif(sys.platform == "win32", reason="kills processes as only POSIX systems can"),
 ]
-PATIENCE_S = 300
 QUICK = ("--quiet-seconds", "0", "--every-seconds", "0.05", "--min-free-mib", "0")
 
 
@@ -69,14 +69,6 @@ def begun(root):
 
 def status(root):
     return json.loads((root / "out" / "status.json").read_text())
-
-
-def wait_for(condition):
-    end = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    return found
 
 
 def test_killed_again_and_again_each_scan_is_done_and_none_twice(tmp_path, inbox):

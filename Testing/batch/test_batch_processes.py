@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import batch_stub
 import pytest
 from batch_stub import analyze_command, contents, environment, installed_everywhere, write_scans
 from model_factory import write_tiny_model
+from patience import PATIENCE_S, wait_for
 
 from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.base.resources import resource_path
@@ -27,7 +27,6 @@ pytestmark = [
     pytest.mark.fault_injection,
     pytest.mark.skipif(sys.platform == "win32", reason="kills processes as only POSIX systems can"),
 ]
-PATIENCE_S = 300  # a hang ends here, a slow machine does not
 
 
 @pytest.fixture
@@ -66,14 +65,6 @@ def began(folder):
 def log_of(folder):
     """(case, process, its setting of OMP_NUM_THREADS) of each time a case was begun."""
     return [line.split() for line in (folder / "log").read_text().splitlines()]
-
-
-def wait_for(condition):
-    end = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    return found
 
 
 # --- processes of this machine ----------------------------------------------------------------------------

@@ -11,8 +11,12 @@ from torch import nn
 
 from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.classification.networks import ARCHITECTURES, build_network
-from DaTscanAILib.explanation import lrp as relevance
-from DaTscanAILib.explanation.lrp import RelevancePropagator, relevance_map
+from DaTscanAILib.explanation import lrp_rules
+from DaTscanAILib.explanation.lrp import RelevancePropagator
+
+
+def relevance_map(network, image):
+    return RelevancePropagator(network).propagate(image)[1]
 
 
 def random_network(network, seed=0):
@@ -145,8 +149,8 @@ def test_relevance_is_conserved_without_biases(monkeypatch, seed):
     image = torch.rand(1, 1, 13, 17, 11, generator=torch.Generator().manual_seed(seed))
     logits, found = RelevancePropagator(network).propagate(image)
     assert found.sum().item() == pytest.approx((logits[1] - logits[0]).item(), rel=1e-2)
-    monkeypatch.setattr(relevance, "DENSE_EPSILON", 1e-14)
-    monkeypatch.setattr(relevance, "STABILIZER", 1e-14)
+    monkeypatch.setattr(lrp_rules, "DENSE_EPSILON", 1e-14)
+    monkeypatch.setattr(lrp_rules, "STABILIZER", 1e-14)
     logits, found = RelevancePropagator(network).propagate(image)
     assert found.sum().item() == pytest.approx((logits[1] - logits[0]).item(), rel=1e-9)
 
@@ -293,7 +297,7 @@ def test_a_gpu_is_asked_nothing_on_the_way(name):
 def test_the_two_ways_back_through_a_dense_layer_agree():
     """A CPU reads the rows of active units one by one, a GPU takes one product: the same numbers."""
     dense = nn.Linear(40, 6).double()
-    step = relevance._Dense(dense)
+    step = lrp_rules.Dense(dense)
     values = torch.rand(1, 40, dtype=torch.float64)
     share = torch.tensor([[0.5, 0, -1, 2, 0, 1]], dtype=torch.float64)
     back = step.backward(share, values.clone(), torch.ones_like(share))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from other_image_factory import KINDS, simulate_other_image
 
 from DaTscanAILib.base.resources import resource_path
 from DaTscanAILib.mni.atlas import load_mri
@@ -13,7 +14,6 @@ from DaTscanAILib.registration.affine import register
 from DaTscanAILib.registration.content import Content, content_of
 from DaTscanAILib.registration.other_images import CHECKS, looks_like
 from DaTscanAILib.registration.own_templates import own_template
-from DaTscanAILib.simulation.other_images import KINDS, simulate_other_image
 from DaTscanAILib.simulation.pose import rotation
 from DaTscanAILib.simulation.simulator import Settings, simulate_scan
 

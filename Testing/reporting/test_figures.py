@@ -12,7 +12,7 @@ from DaTscanAILib.mni.atlas import load_mri
 from DaTscanAILib.mni.geometry import scaling_and_translation
 from DaTscanAILib.reporting.colors import look_up, scan_table
 from DaTscanAILib.reporting.lettering import _in_font
-from DaTscanAILib.reporting.overview import encode_png, overview_image, scan_ticks
+from DaTscanAILib.reporting.overview import compose_overview, encode_png, scan_ticks
 from DaTscanAILib.reporting.panels import (
     EXTENT,
     GRID_AFFINE,
@@ -31,6 +31,10 @@ from DaTscanAILib.reporting.wording import percent, shorten, transliterate
 
 RIGHT_PUTAMEN, LEFT_PUTAMEN = (27.0, 2.0, 4.0), (-27.0, 2.0, 4.0)
 MRI_GRAY = int(100 * 255 / (1.25 * 200))
+
+
+def overview_image(normalized, relevance, mri, mri_affine, result):
+    return compose_overview(paint_panels(normalized, relevance, mri, mri_affine), result)
 
 
 @pytest.mark.parametrize("orientation", ["axial", "coronal", "sagittal"])

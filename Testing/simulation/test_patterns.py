@@ -14,9 +14,9 @@ from DaTscanAILib.simulation.disease import (
     draw_degeneration,
     with_lesion,
 )
-from DaTscanAILib.simulation.pairs import simulate_again, simulate_pair
+from DaTscanAILib.simulation.pairs import simulate_pair
 from DaTscanAILib.simulation.patterns import ATYPICAL_SHARES, PARTS, Focus, Lesion, focal_loss, kept_around
-from DaTscanAILib.simulation.simulator import Settings
+from DaTscanAILib.simulation.simulator import Settings, simulate_scan
 
 INTACT = {(part, side): 1.0 for part in PARTS for side in "LR"}
 ANATOMY = load_anatomy("colin27")
@@ -127,7 +127,7 @@ def test_a_pair_differs_in_the_lesion_alone():
 
 def test_another_examination_of_the_same_person():
     settings = Settings(families=("papers",), label="reduced", anatomies=("colin27",))
-    first, second = simulate_again(5, 0, settings), simulate_again(5, 1, settings)
+    first, second = simulate_scan(5, settings, repeat=0), simulate_scan(5, settings, repeat=1)
     assert second.person == first.person
     assert second.degeneration == first.degeneration
     assert second.uptake.specific_ratio == first.uptake.specific_ratio

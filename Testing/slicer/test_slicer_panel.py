@@ -956,20 +956,6 @@ def test_without_pytorch_the_sentence_stands_once(widget, monkeypatch):
     assert not widget.ui.warningsLabel.visible
 
 
-def test_training_packages_leave_torch_and_numpy_alone(monkeypatch):
-    slicer = prepare()
-    from DaTscanAILib.slicer_adapters.installation import ensure_training_packages
-
-    calls = []
-    packaging = SimpleNamespace(pip_ensure=lambda *args, **options: calls.append((args, options)))
-    monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)
-    monkeypatch.setattr(slicer, "packaging", packaging, raising=False)
-    ensure_training_packages()
-    ((requirements,), options) = calls[0]
-    assert requirements == ["monai>=1.5", "pytorch-ignite>=0.5"]
-    assert {"torch", "numpy"} <= set(options["skip_packages"])
-
-
 # ---- earlier scan
 
 

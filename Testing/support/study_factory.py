@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from scipy import ndimage
 
+from DaTscanAILib.benchmarking.zennit_peer import declare_torchvision_operators
 from DaTscanAILib.mni.atlas import GRID_SHAPE, load_atlas
 from DaTscanAILib.quantification.mirroring import ipsilateral_left
 from DaTscanAILib.quantification.sbr import quantify
@@ -17,7 +17,6 @@ from DaTscanAILib.quantification.scaling import Normalized
 CAUDATE, PUTAMEN, INSULA = (71, 72), (73, 74), (29, 30)
 RESOLUTIONS = (10.0, 12.0, 14.0)  # mm FWHM
 NORMAL_RATIO = 6.0
-_definitions = []  # torch forgets the operators of a library that nobody holds
 
 
 def make_torchvision_importable():
@@ -25,10 +24,7 @@ def make_torchvision_importable():
     try:
         import torchvision.models
     except RuntimeError:
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _definitions.append(library)
+        declare_torchvision_operators()
         import torchvision.models
     return torchvision.models
 

@@ -8,11 +8,8 @@ _definitions = []  # torch forgets the operators of a library that nobody holds
 def import_zennit():
     """The module `zennit`, also where the operators of torchvision, which it imports, do not load.
 
-    torchvision beside a CPU build of torch lacks its compiled operators, and its import fails without two of
-    them. zennit uses neither, so declaring them is enough.
+    zennit uses none of them, so declaring them is enough.
     """
-    import torch
-
     try:
         import zennit.canonizers
         import zennit.composites
@@ -20,12 +17,19 @@ def import_zennit():
         import zennit.rules
         import zennit.types
     except RuntimeError:
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _definitions.append(library)
+        declare_torchvision_operators()
         return import_zennit()
     return zennit
+
+
+def declare_torchvision_operators() -> None:
+    """Beside a CPU build of torch, torchvision lacks its compiled operators; its import fails without these two."""
+    import torch
+
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for operator in ("nms", "qnms"):
+        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _definitions.append(library)
 
 
 def zennit_relevance(network, image, contrast):

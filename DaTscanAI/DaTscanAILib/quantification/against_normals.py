@@ -7,9 +7,6 @@ from .fingerprint import Fingerprint
 from .measures import KEYS, SINGLE
 from .normals import NormalDatabase
 
-# Of z-scores for the eye: 5 % and 1.5 % of normals lie below them.
-Z_LIMITS = (1.645, 2.170)
-
 
 @dataclass(frozen=True)
 class AgainstNormals:

@@ -3,8 +3,6 @@
 import numpy as np
 from scipy import ndimage
 
-CHANG_ATTENUATION = 0.011  # 1/mm, effective coefficient with scatter in the image
-
 
 def chang_factors(outline: np.ndarray, pixel: float, attenuation: float, directions: int = 24) -> np.ndarray:
     """Chang's first-order correction factors (1978) of a uniform head.

@@ -9,7 +9,7 @@ from ..explanation.normal_difference import SPREAD_OF
 from .colors import bin_centers, difference_table, look_up, paint_over, relevance_table, scan_table
 from .language import ENGLISH, Language
 from .lettering import WHITE, draw_text, font
-from .panels import DIFFERENCE_FROM, DIFFERENCE_LIMIT, RELEVANCE_OPACITY, Panels, Strip, paint_panels
+from .panels import DIFFERENCE_FROM, DIFFERENCE_LIMIT, RELEVANCE_OPACITY, Panels, Strip
 from .sentences import translated
 from .unknown_sides import orientation_sentence
 from .wording import WARNING_COLOR, answer_of, reference_of, registration_alarm
@@ -44,21 +44,16 @@ def difference_heading(words: Language = ENGLISH) -> str:
     return words("pictures.difference", spread=spread, least=least)
 
 
-def overview_image(normalized, relevance, mri, mri_affine, result: dict) -> Image.Image:
+def compose_overview(panels: Panels, result: dict) -> Image.Image:
     """Scan, and relevance over the MRI, with title, legends and the research-use statement.
 
     Args:
-        normalized, relevance, mri, mri_affine: as in `panels.paint_panels`; `relevance` may be None.
+        panels: of the normalized scan, painted.
         result: the dictionary of `result.json`; missing and null entries are shown as not available.
 
     Returns:
         RGB, 1600 pixels wide. The only text that identifies is the name of the case.
     """
-    return compose_overview(paint_panels(normalized, relevance, mri, mri_affine), result)
-
-
-def compose_overview(panels: Panels, result: dict) -> Image.Image:
-    """The overview from panels that are painted already."""
     alarm = registration_alarm(result)
     title_height = 142 if alarm else 92
     strips = [strip for strip in (panels.scan, panels.relevance, panels.views, panels.difference) if strip]

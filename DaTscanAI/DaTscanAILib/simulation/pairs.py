@@ -1,4 +1,4 @@
-"""Scans that differ in one known thing: with and without a lesion, or the same person examined again."""
+"""Scans that differ in one known thing: with and without a lesion."""
 
 from .patterns import Lesion
 from .simulator import Settings, SimulatedScan, simulate_scan
@@ -16,14 +16,3 @@ def simulate_pair(seed: int, settings: Settings | None, lesion: Lesion) -> tuple
         (without, with); both have the same grid and the same true affine.
     """
     return simulate_scan(seed, settings), simulate_scan(seed, settings, lesion)
-
-
-def simulate_again(seed: int, repeat: int, settings: Settings | None = None) -> SimulatedScan:
-    """The same person, disease, head and camera in another examination: position, field and noise are new.
-
-    Args:
-        seed: of the person.
-        repeat: number of the examination; 0 is `simulate_scan` itself.
-        settings: as of the first examination.
-    """
-    return simulate_scan(seed, settings, repeat=repeat)

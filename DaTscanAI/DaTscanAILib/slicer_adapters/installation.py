@@ -1,7 +1,7 @@
 """Python packages that Slicer does not bring: asked for when first needed, never installed at start-up.
 
 Analysis needs PyTorch alone; it is installed by the extension PyTorch, which finds the build that fits the graphics
-card. Training also needs MONAI and Ignite. numpy, SciPy and SimpleITK are Slicer's own and are left as they are.
+card. Training, which needs more, is for the command line outside Slicer.
 """
 
 from importlib.util import find_spec
@@ -10,8 +10,6 @@ import slicer
 from slicer.i18n import tr as _
 
 TORCH_REQUIREMENT = ">=2.1"
-TRAINING_REQUIREMENTS = ("monai>=1.5", "pytorch-ignite>=0.5")
-_KEPT = ("torch", "numpy", "packaging")
 
 
 def has_torch() -> bool:
@@ -95,17 +93,6 @@ def _choose(title, text, answers):
     box.exec_()
     clicked = box.clickedButton()
     return next((answer for answer in filter(None, answers) if clicked and clicked.text == answer), None)
-
-
-def ensure_training_packages() -> None:
-    """Install what `train` needs beyond PyTorch, after asking; PyTorch and numpy stay as they are.
-
-    Raises:
-        RuntimeError: the user declined.
-    """
-    import slicer.packaging
-
-    slicer.packaging.pip_ensure(list(TRAINING_REQUIREMENTS), skip_packages=list(_KEPT), requester="DaTscan AI")
 
 
 def device_in_words(device: str) -> str:

@@ -1,7 +1,7 @@
 """Images of heads that are no DAT scan: MRI contrasts, CT, maps of tissue and labels, other tracers.
 
 Made of the simulator's heads by a value for each region, the scanner's resolution, a slow shading and noise; coarse
-but with the contrasts by which each kind is told. Perfusion and FDG SPECT come from `nonsense.py`.
+but with the contrasts by which each kind is told. Perfusion and FDG SPECT come from `simulation/nonsense.py`.
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ..mni.geometry import FWHM_PER_SIGMA, translation
-from .anatomy import ANATOMIES, FIRST_INTRACRANIAL, Region, load_anatomy
-from .pose import MIDDLE, rotation
+from DaTscanAILib.mni.geometry import FWHM_PER_SIGMA, translation
+from DaTscanAILib.simulation.anatomy import ANATOMIES, FIRST_INTRACRANIAL, Region, load_anatomy
+from DaTscanAILib.simulation.pose import MIDDLE, rotation
 
 _STRIATUM = range(Region.CAUDATE_L, Region.THALAMUS)
 _GREY = (*range(Region.FRONTAL, Region.CEREBELLUM), *range(Region.INSULA, len(Region)))
