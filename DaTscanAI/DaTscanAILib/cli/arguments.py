@@ -55,6 +55,16 @@ def one_of(name, known, what) -> str | None:
     return None if name is None else chosen((name,), known, what)[0]
 
 
+def add_device_option(command):
+    """Where networks compute."""
+    command.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="where networks compute; auto (default) takes an NVIDIA GPU that can be used, else the CPU",
+    )
+
+
 def add_chain_options(command):
     """Options of whatever runs the chain: where its results go and what reads the scans."""
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the results")
@@ -64,7 +74,7 @@ def add_chain_options(command):
         metavar="NAME_OR_FOLDER",
         help="another model that reads every scan too; where both disagree the answer is uncertain",
     )
-    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device_option(command)
     command.add_argument(
         "--map",
         choices=METHODS,
@@ -141,5 +151,5 @@ def add_simulated_scans(command, count, seed):
         metavar="S",
         help=f"of the first scan; scan k has seed S + k (default {seed}, used for nothing else)",
     )
-    command.add_argument("--output", type=Path, required=True, metavar="DIR")
+    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the tables")
     command.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default 1)")

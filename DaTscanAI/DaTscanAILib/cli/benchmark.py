@@ -16,7 +16,7 @@ def add(commands) -> None:
     command.add_argument("--stages", nargs="+", metavar="NAME", help="registration, relevance, ... (default all)")
     command.add_argument("--model", metavar="NAME_OR_FOLDER", help="in place of the default model")
     command.add_argument("--basis", type=Path, metavar="FILE", help="of templates, in place of the shipped one")
-    command.add_argument("--anatomies", nargs="+", metavar="NAME", help="of the simulated scans (default both)")
+    command.add_argument("--anatomies", nargs="+", metavar="NAME", help="heads of the simulated scans (default all)")
     for name, what in (
         ("scans", "simulated scans to register (default 60)"),
         ("batch-scans", "scans of the batch (default 200)"),

@@ -18,7 +18,9 @@ def add(commands) -> None:
         help="the scan before and the scan after, or one CSV manifest with the columns scan, patient, date",
     )
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the results")
-    command.add_argument("--years", type=not_negative, metavar="T", help="between the scans (default: DICOM's dates)")
+    command.add_argument(
+        "--years", type=not_negative, metavar="T", help="years between the scans (default: by DICOM)"
+    )
     command.add_argument("--normals", metavar="SITE", help="normals to set both scans beside")
     command.add_argument("--no-report", action="store_true", help="do not write comparison.pdf")
 

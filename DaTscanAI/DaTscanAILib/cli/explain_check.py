@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from ..explanation.methods import DEFAULT_METHOD, METHODS
-from .arguments import SOME_FAILED, SUCCESS, positive
+from .arguments import SOME_FAILED, SUCCESS, add_device_option, positive
 
 
 def add(commands) -> None:
@@ -15,12 +15,12 @@ def add(commands) -> None:
     )
     command.set_defaults(run=run)
     command.add_argument("model", metavar="MODEL", help="a shipped model or a model folder")
-    command.add_argument("--output", type=Path, required=True, metavar="DIR")
+    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of scans and figures")
     command.add_argument(
         "--quick", action="store_true", help="few scans, thresholds that guard against getting worse"
     )
     command.add_argument("--map", choices=METHODS, default=DEFAULT_METHOD, help=f"default {DEFAULT_METHOD}")
-    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device_option(command)
     command.add_argument(
         "--workers", type=positive, default=1, metavar="N", help="processes that simulate (default 1)"
     )

@@ -27,20 +27,23 @@ from . import (
 from .arguments import SOME_FAILED, UNUSABLE
 
 COMMANDS = (
-    *(
-        analyze,
-        manifest,
-        normals,
-        compare,
-        simulate,
-        train,
-        import_model,
-        evaluate,
-        explain_check,
-        study,
-        reconstruct,
-    ),
-    *(realism, literature, benchmark, watch, listen, mercure),
+    analyze,
+    manifest,
+    normals,
+    compare,
+    simulate,
+    train,
+    import_model,
+    evaluate,
+    explain_check,
+    study,
+    reconstruct,
+    realism,
+    literature,
+    benchmark,
+    watch,
+    listen,
+    mercure,
 )
 
 
@@ -63,14 +66,17 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
-        print("Stopped. Finished cases are complete; --resume does the rest.", file=sys.stderr)
+        goes_on = "resume" in vars(options)
+        print(
+            f"Stopped.{' Finished cases are complete; --resume does the rest.' if goes_on else ''}", file=sys.stderr
+        )
         return SOME_FAILED
 
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands with their options."""
     parser = argparse.ArgumentParser(
-        prog="DaTscanAILib",
+        prog="python -m DaTscanAILib",
         description="Dopamine-transporter SPECT: SBR, a network's answer, and why. "
         "Research use only, not a medical device.",
     )

@@ -9,9 +9,9 @@ def add(commands) -> None:
     """The command's options."""
     command = commands.add_parser("simulate", help="simulated scans with their truth, and a manifest")
     command.set_defaults(run=run)
-    command.add_argument("--count", type=positive, required=True, metavar="N")
+    command.add_argument("--count", type=positive, required=True, metavar="N", help="of scans")
     command.add_argument("--seed", type=whole, default=0, metavar="S", help="of the first scan; scan k: S + k")
-    command.add_argument("--output", type=Path, required=True, metavar="DIR")
+    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the scans")
     command.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default 1)")
     command.add_argument("--families", nargs="+", metavar="FAMILY", help="camera families (default all)")
     command.add_argument(
@@ -21,7 +21,7 @@ def add(commands) -> None:
         help="one camera for all scans, that of this seed (default: each its own)",
     )
     command.add_argument("--anatomies", nargs="+", metavar="NAME", help="named heads (default: those for training)")
-    command.add_argument("--label", metavar="NAME", help="normal, borderline or reduced (default: 45, 5, 50 %)")
+    command.add_argument("--label", metavar="NAME", help="normal, borderline or reduced (default: 45, 5, 50 %%)")
     command.add_argument(
         "--subtype", metavar="NAME", help="pattern of loss, for example vascular (default: of the label)"
     )

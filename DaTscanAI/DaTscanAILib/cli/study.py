@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from .arguments import SOME_FAILED, SUCCESS, not_negative, positive, whole
+from .arguments import SOME_FAILED, SUCCESS, add_device_option, not_negative, positive, whole
 
 
 def add(commands) -> None:
@@ -24,64 +24,68 @@ def add(commands) -> None:
     )
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="the same call again resumes")
     command.add_argument("--quick", action="store_true", help="the shortened form; the summary states its sizes")
-    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device_option(command)
     command.add_argument("--workers", type=positive, default=1, metavar="N", help="processes that prepare scans")
     command.add_argument("--seed", type=whole, default=0, metavar="S", help="of splits, weights, order (default 0)")
     command.add_argument("--prepared", type=Path, metavar="DIR", help="cache that studies of the same scans share")
-    command.add_argument("--weights", type=Path, metavar="FILE", help="Inception's ImageNet weights (torchvision's)")
-    command.add_argument(
+    command.add_argument("--epochs", type=positive, metavar="N", help="of a training, at most (not kim2018)")
+    _add_options_of_slices(command.add_argument_group("kim2018, quan2019, wenzel2019"))
+    _add_options_of_nazari(command.add_argument_group("nazari2021-lrp, nazari2021-extrastriatal"))
+
+
+def _add_options_of_slices(group):
+    group.add_argument("--weights", type=Path, metavar="FILE", help="Inception's ImageNet weights (torchvision's)")
+    group.add_argument(
         "--keras-pooling",
         action="store_true",
         help="the weights come from Keras: average pools leave the padding out",
     )
-    command.add_argument(
+    group.add_argument(
         "--random-slice", action="store_true", help="a random slice through the striatum (kim2018), to compare"
     )
-    command.add_argument(
+    group.add_argument(
         "--paper-shares",
         action="store_true",
         help="of fewer scans than the paper had, draw them in its shares of the classes (quan2019, wenzel2019)",
     )
-    command.add_argument(
+    group.add_argument(
         "--fine-tune", action="store_true", help="a further final model whose base learns, too (quan2019)"
     )
-    command.add_argument(
+    group.add_argument(
         "--controls",
         action="store_true",
         help="also with random weights, and kim2018 with random slices, beside the study",
     )
-    command.add_argument("--random-weights", action="store_true", help="Inception untrained, to try the pipeline")
-    command.add_argument(
+    group.add_argument("--random-weights", action="store_true", help="Inception untrained, to try the pipeline")
+    group.add_argument(
         "--camera", metavar="SITE", help="scans of this value of the column site; the others test it (wenzel2019)"
     )
-    command.add_argument("--independent", type=Path, metavar="MANIFEST", help="other scans to test on (wenzel2019)")
-    command.add_argument("--architecture", metavar="NAME", help="network in place of the paper's (nazari2021-...)")
-    command.add_argument(
+    group.add_argument("--independent", type=Path, metavar="MANIFEST", help="other scans to test on (wenzel2019)")
+
+
+def _add_options_of_nazari(group):
+    group.add_argument("--architecture", metavar="NAME", help="network in place of the paper's")
+    group.add_argument(
         "--plain-input",
         action="store_true",
-        help="the scans themselves, not differences from midway (nazari2021-...)",
+        help="the scans themselves, not differences from midway",
     )
-    command.add_argument(
-        "--dense-rate", type=not_negative, metavar="R", help="Adam's rate of the first dense layer (nazari2021-...)"
-    )
-    command.add_argument(
-        "--warm-up", type=whole, default=0, metavar="N", help="steps in which the rates rise (nazari2021-...)"
-    )
-    command.add_argument(
+    group.add_argument("--dense-rate", type=not_negative, metavar="R", help="Adam's rate of the first dense layer")
+    group.add_argument("--warm-up", type=whole, default=0, metavar="N", help="steps in which the rates rise")
+    group.add_argument(
         "--initial-scale",
         type=not_negative,
         default=1.0,
         metavar="X",
-        help="factor on the first weights of the first dense layer (nazari2021-...)",
+        help="factor on the first weights of the first dense layer",
     )
-    command.add_argument(
+    group.add_argument(
         "--tries",
         nargs="*",
         metavar="NAME",
         help="other ways to train, with a table of them all (nazari2021-lrp); none named: all",
     )
-    command.add_argument("--seeds", type=positive, default=1, metavar="N", help="of each try (nazari2021-lrp)")
-    command.add_argument("--epochs", type=positive, metavar="N", help="of a training, at most (not kim2018)")
+    group.add_argument("--seeds", type=positive, default=1, metavar="N", help="of each try (nazari2021-lrp)")
 
 
 def run(options) -> int:

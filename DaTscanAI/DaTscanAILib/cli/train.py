@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from ..base.errors import DaTscanError
-from .arguments import SUCCESS, not_negative, positive, whole
+from .arguments import SUCCESS, add_device_option, not_negative, positive, whole
 
 
 def add(commands) -> None:
@@ -21,7 +21,7 @@ def add(commands) -> None:
         metavar="MODEL",
         help="adapt a shipped model or a model folder to a site's scans, its dense layers first",
     )
-    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device_option(command)
     command.add_argument("--workers", type=positive, default=1, metavar="N", help="processes that prepare scans")
     for option, kind in (
         ("members", positive),
