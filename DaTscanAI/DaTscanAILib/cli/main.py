@@ -66,10 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
-        goes_on = "resume" in vars(options)
-        print(
-            f"Stopped.{' Finished cases are complete; --resume does the rest.' if goes_on else ''}", file=sys.stderr
-        )
+        how_to_go_on = " Finished cases are complete; --resume does the rest." if "resume" in vars(options) else ""
+        print(f"Stopped.{how_to_go_on}", file=sys.stderr)
         return SOME_FAILED
 
 
