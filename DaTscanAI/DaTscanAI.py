@@ -175,7 +175,7 @@ class DaTscanAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.removeObserver(self.parameters, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
         self.parameters = parameters
         if parameters is None:
-            self.views.observe(None)
+            self.views.leave()
             return
         for panel in self.panels:
             panel.bind()

@@ -207,6 +207,7 @@ def test_safe_names(text, name):
 WRITTEN = {
     "plain": "scan,case,label,age,sex,site\nscan.nii,p1,reduced,65.9,F,Berlin\n",
     "byte order mark": "\ufeffscan,case,label,age,sex,site\nscan.nii,p1,reduced,65.9,F,Berlin\n",
+    "bars": "scan|case|label|age|sex|site\nscan.nii|p1|reduced|65.9|F|Berlin\n",
     "semicolons and decimal comma": "scan;case;label;age;sex;site\nscan.nii;p1;reduced;65,9;F;Berlin\n",
     "tabs": "scan\tcase\tlabel\tage\tsex\tsite\nscan.nii\tp1\treduced\t65.9\tF\tBerlin\n",
     "quoted": '"scan","case","label","age","sex","site"\n"scan.nii","p1","reduced","65,9","F","Berlin"\n',

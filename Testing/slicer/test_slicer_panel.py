@@ -956,6 +956,34 @@ def test_without_pytorch_the_sentence_stands_once(widget, monkeypatch):
     assert not widget.ui.warningsLabel.visible
 
 
+# ---- sides
+
+
+def test_slice_views_name_no_sides_while_they_show_a_scan_of_unknown_ones(widget, composite):
+    import slicer
+
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    def letters():
+        return view.GetAxisLabel(0) + view.GetAxisLabel(1)
+
+    view = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode")
+    view.SetLayoutName("Red")
+    volume, analysis = select_input(widget), synthetic_analysis()
+    analysis.result["registration"]["sides_known"] = False
+    put_analysis(volume, analysis)
+    composite.SetBackgroundVolumeID(volume.GetID())
+    assert letters() == "??"
+    other = add_input(slicer, "other")
+    composite.SetBackgroundVolumeID(other.GetID())
+    composite.SetForegroundVolumeID(None)
+    assert letters() == "LR"
+    composite.SetForegroundVolumeID(volume.GetID())
+    assert letters() == "??"
+    widget.exit()
+    assert letters() == "LR"
+
+
 # ---- earlier scan
 
 

@@ -37,7 +37,7 @@ class ManifestRow(Stated):
 def read_manifest(path: Path) -> list[ManifestRow]:
     """The rows of a CSV manifest.
 
-    Comma, semicolon or tab; decimal point or comma; UTF-8 with byte order mark or without.
+    Comma, semicolon, tab or bar; decimal point or comma; UTF-8 with byte order mark or without.
 
     Raises:
         DaTscanError: the manifest as a whole is unusable: unreadable, not UTF-8, no CSV, no column `scan`, a
@@ -105,7 +105,7 @@ def _without_separator_line(text):
 
 def _delimiter(text, column):
     first_line = text.lstrip("\r\n").splitlines()[:1]
-    cells = {sign: [cell.strip(' "').casefold() for cell in "".join(first_line).split(sign)] for sign in ",;\t"}
+    cells = {sign: [cell.strip(' "').casefold() for cell in "".join(first_line).split(sign)] for sign in ",;\t|"}
     return next((sign for sign in cells if column in cells[sign]), ",")
 
 

@@ -8,6 +8,7 @@ from .display import is_scan_current
 from .legend import update_legends
 from .parameters import Comparison
 from .prior_scan import change_volume
+from .side_letters import restore_side_letters, update_side_letters
 
 
 class ViewKeeper:
@@ -24,8 +25,13 @@ class ViewKeeper:
 
     def forget(self) -> None:
         """The scene has gone or come, with its views as they are."""
-        self.observe(None)
+        self.leave()
         self._shown = None
+
+    def leave(self) -> None:
+        """The panel is closed: what the views show is no longer watched."""
+        self.observe(None)
+        restore_side_letters()
 
     def observe(self, volume) -> None:
         """Let the panel know at once when voxels, header or a transform of a volume change, or what a view shows."""
@@ -60,8 +66,9 @@ class ViewKeeper:
         ]
 
     def onLayersModified(self, _caller=None, _event=None):
-        """Somebody shows another volume: the legend goes with the map."""
+        """Somebody shows another volume: the legend goes with the map, the letters of the sides with the scan."""
         update_legends()
+        update_side_letters()
 
     def update(self, volume, state) -> None:
         """Show what has changed since the last time; slices stay where they are if only colors have."""
@@ -79,6 +86,7 @@ class ViewKeeper:
         before, self._shown = self._shown, (place, looks)
         if before is not None and before != self._shown:
             self._show(volume, keep_position=before[0] == place)
+        update_side_letters()
 
     def show(self) -> None:
         """Show everything again: the layout may be another, and the slices may be elsewhere."""

@@ -190,7 +190,12 @@ def describe_geometry(volume_node) -> str:
     affine = affine_of(volume_node)
     letters = orientation_letters(affine)
     words = {"R": _("right"), "L": _("left"), "A": _("front"), "P": _("back"), "S": _("head"), "I": _("foot")}
-    return _("{size} voxels of {spacing} mm; axes run to {directions} ({letters})").format(
+    sentence = _("{size} voxels of {spacing} mm; axes run to {directions} ({letters})")
+    if json.loads(volume_node.GetAttribute(SCAN_ATTRIBUTE) or "{}").get("orientation_assumed"):
+        sentence = _(
+            "{size} voxels of {spacing} mm; axes assumed to run to {directions} ({letters}): the header is silent"
+        )
+    return sentence.format(
         size=" x ".join(str(size) for size in volume_node.GetImageData().GetDimensions()),
         spacing=" x ".join(f"{spacing:.2f}" for spacing in voxel_spacing(affine)),
         directions=", ".join(words[letter] for letter in letters),
