@@ -74,10 +74,10 @@ class RegistrationPanel(Panel):
             slider.value = float(value)
             slider.blockSignals(False)
 
-    def update(self, _result, _state):
+    def update(self, _result, state):
         if self._adjusted is not None and (self.transform is not self._adjusted or not self.widget.runs.isIdle):
             self.ui.adjustButton.checked = False  # another scan was selected, or a run uses the registration
-        self.ui.registrationQualityLabel.text = self._quality(_state)
+        self.ui.registrationQualityLabel.text = self._quality(state)
 
     def _quality(self, state):
         """Number and traffic light in words, by hand or not."""
