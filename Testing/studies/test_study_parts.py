@@ -142,11 +142,11 @@ def test_the_analysis_of_variance_against_its_sums_of_squares(random):
 
 
 def test_inconclusive_scans_have_no_part_in_kims_study():
-    truth, left_out = np.repeat([True, False], [150, 90]), np.zeros(240, bool)
-    left_out[[3, 40, 200]] = True
+    truth, left_out = np.repeat([True, False], [90, 70]), np.zeros(160, bool)
+    left_out[[3, 40, 150]] = True
     roles = kim2018.divide(truth, 0, left_out)
-    assert np.flatnonzero(roles == "inconclusive").tolist() == [3, 40, 200]
-    assert (roles == "test").sum() == round(237 * 45 / 153)
+    assert np.flatnonzero(roles == "inconclusive").tolist() == [3, 40, 150]
+    assert (roles == "test").sum() == round(157 * 45 / 153)
 
 
 def test_kims_threshold_is_of_the_probability_of_normal():
@@ -178,15 +178,26 @@ def test_a_random_slice_passes_through_both_striata(random):
     assert all(striatum[:45, :, index].any() and striatum[46:, :, index].any() for index in chosen)
 
 
-def test_kims_roles_are_disjoint_balanced_and_of_the_papers_sizes():
-    truth = np.repeat([True, False], [150, 90])
+def test_kims_roles_are_of_the_papers_numbers_where_there_are_enough_scans():
+    truth = np.repeat([True, False], [82, 72])  # 81 and 72 are the paper's, one is inconclusive here
+    left_out = np.arange(154) == 5
+    roles = kim2018.divide(truth, 0, left_out)
+    assert [((roles == "test") & one).sum() for one in (truth, ~truth)] == [27, 18]
+    learned = np.isin(roles, ["training", "validation", "internal test"])
+    assert [(learned & one).sum() for one in (truth, ~truth)] == [54, 54]
+    assert (roles == "excluded").sum() == 0
+    assert (kim2018.divide(np.repeat([True, False], [300, 400]), 0) == "excluded").sum() == 700 - 153
+
+
+def test_kims_roles_are_disjoint_balanced_and_of_the_papers_shares():
+    truth = np.repeat([True, False], [150, 70])
     roles = kim2018.divide(truth, seed=0)
-    assert (roles == "test").sum() == round(240 * 45 / 153)
+    assert (roles == "test").sum() == round(220 * 45 / 153)
     learned = np.isin(roles, ["training", "validation", "internal test"])
     assert (learned & truth).sum() == (learned & ~truth).sum()
     parts = [(roles == name).sum() / learned.sum() for name in ("training", "validation", "internal test")]
     assert np.allclose(parts, (0.8, 0.1, 0.1), atol=0.01)
-    assert (roles == "excluded").sum() == 240 - learned.sum() - (roles == "test").sum() > 0
+    assert (roles == "excluded").sum() == 220 - learned.sum() - (roles == "test").sum() > 0
 
 
 # ---- cut-offs and curves

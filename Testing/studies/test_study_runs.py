@@ -117,7 +117,7 @@ class PixelMeans(Extractor):
 
 
 def test_kim2018_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
-    monkeypatch.setattr(kim2018, "load_extractor", lambda *_: PixelMeans(None, "random", True, "cpu"))
+    monkeypatch.setattr(kim2018, "load_extractor", lambda *_: PixelMeans(None, "random", True, "cpu", False, True))
     assert run("kim2018", cohort, tmp_path / "out", "--random-weights", "--controls") == 0
     figures = ("roc", "scores", "learning_curve", "augmentation")
     tables = ("scans", "contingency", "at_threshold", "at_0.5")
@@ -133,7 +133,8 @@ def test_kim2018_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
     assert counts[1, 1] / counts[:, 1].sum() == at["specificity"]["value"]
     monkeypatch.setattr(PixelMeans, "__call__", None)  # a resumed run computes no feature again
     assert list(summary["results"]["controls"]) == ["random slice"]  # its weights are random already
-    assert "Inception's weights: random" in summary["deviations"][-1]
+    assert "Inception's weights: random" in summary["deviations"][-2]
+    assert "bfloat16" in summary["deviations"][-1]
     resumes("kim2018", cohort, tmp_path / "out", "--random-weights", "--controls")
 
 
@@ -219,8 +220,11 @@ def test_weights_of_a_file_are_those_that_compute_the_features(workspace_of, tmp
         expected = reference.eval()(to_input(torch.from_numpy(picture.astype(np.float32))))
     features = extractor(picture)
     assert features.shape == (1, FEATURES)
-    assert np.array_equal(features, expected.numpy())
+    assert np.allclose(features, expected.numpy(), rtol=0, atol=1e-5 * features.std())
     assert features.std() > 0.01
+    coarse = load_extractor(workspace_of(weights=tmp_path / "weights.pth", bfloat16=True))
+    difference = np.linalg.norm(coarse(picture) - features) / np.linalg.norm(features)
+    assert 1e-4 < difference < 0.05
 
 
 def test_pools_of_keras_divide_by_the_pixels_inside_the_picture():
@@ -268,6 +272,7 @@ def test_wenzel2019_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
     tables = ("splits", "cross_testing", "cut_offs", "paired_tests", "learning_curves")
     summary = check_outputs("wenzel2019", tmp_path / "out", figures, tables)
     assert "12 normal and 12 reduced scans; the paper had 207 and 438." in summary["deviations"]
+    assert summary["sizes"]["splits with a trained network"] == 1
     cuts = summary["results"]["cut_offs"]["aal"]  # smoothing lowers the SBR, and the cut-off with it
     assert cuts["smoothed"]["mean"] < cuts["original"]["mean"]
     accuracy = summary["results"]["accuracy"]
@@ -278,6 +283,24 @@ def test_wenzel2019_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
         assert find_model(tmp_path / "out" / "models" / f"{setting}_0").architecture == "wenzel2019"
     monkeypatch.setattr(wenzel2019, "trained_model", None)
     resumes("wenzel2019", cohort, tmp_path / "out", *more)
+
+
+def test_both_sbr_of_wenzel2019_need_no_network_and_networks_can_follow(cohort, tmp_path, smallest, monkeypatch):
+    monkeypatch.setattr(wenzel2019, "QUICK", wenzel2019.Form(splits=3, epochs=1, patience=None))
+    train = wenzel2019.trained_model
+    monkeypatch.setattr(wenzel2019, "trained_model", None)
+    assert run("wenzel2019", cohort, tmp_path / "out", "--network-splits", "0") == 0
+    alone = json.loads((tmp_path / "out" / "summary.json").read_text())
+    shown = {row["quantity"]: row["here"] for row in alone["comparison"]}
+    assert shown["CNN, original: accuracy"] == "not trained"
+    assert set(alone["results"]["accuracy"]["split"]) == {"aal", "hottest"}
+    monkeypatch.setattr(wenzel2019, "trained_model", train)
+    assert run("wenzel2019", cohort, tmp_path / "out", "--network-splits", "1") == 0
+    both = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert both["results"]["accuracy"]["split"]["aal"] == alone["results"]["accuracy"]["split"]["aal"]
+    assert both["results"]["cnn_minus_sbr"]["mixed"]["aal"]["splits"] == 1
+    assert both["results"]["mixed_minus_pure"]["aal"]["original"]["splits"] == 3
+    assert any("first 1 of 3 splits" in sentence for sentence in both["deviations"])
 
 
 def test_tests_over_the_splits_are_paired():
@@ -338,7 +361,7 @@ def test_smoothing_lowers_a_normal_sbr_and_the_lower_side_counts():
 
 
 def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
-    more = ("--architecture", "compact", "--epochs", "1", "--tries", "small-weights")
+    more = ("--architecture", "compact", "--epochs", "1", "--tries", "alive")
     assert run("nazari2021-lrp", cohort, tmp_path / "out", *more) == 0
     figures = ("mean_maps", "putamen_relevance", "roc", "learning_curves")
     tables = (
@@ -359,13 +382,12 @@ def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch)
     with (tmp_path / "out" / "tables" / "test_answers.csv").open(newline="") as stream:
         answers = list(csv.DictReader(stream))
     with (tmp_path / "out" / "tables" / "tries.csv").open(newline="") as stream:
-        study, small = csv.DictReader(stream)
-    assert (study["try"], study["initial_scale"], small["try"], small["initial_scale"]) == (
-        *("study", "1"),
-        *("small-weights", "0.1"),
-    )
+        study, alive = csv.DictReader(stream)
+    starts = [[row[name] for name in ("try", "initial_scale", "initial_bias")] for row in (study, alive)]
+    assert starts == [["study", "1", "0"], ["alive", "0.1", "1"]]
+    assert int(alive["live_units"]) == 16 >= int(study["live_units"])
     assert float(study["accuracy"]) == pytest.approx(summary["results"]["test"]["network"]["accuracy"]["value"])
-    assert study["validation_loss"] != small["validation_loss"]
+    assert study["validation_loss"] != alive["validation_loss"]
     assert [path.name for path in (tmp_path / "out" / "models").iterdir()] == ["full"]  # models of tries are not kept
     # the model in the folder answers as the study did
     classifier = Classifier(find_model(tmp_path / "out" / "models" / "full"), "cpu")

@@ -41,6 +41,12 @@ def _add_options_of_slices(group):
         help="the weights come from Keras: average pools leave the padding out",
     )
     group.add_argument(
+        "--bfloat16", action="store_true", help="compute Inception's features in this format, which is faster"
+    )
+    group.add_argument(
+        "--copies", type=positive, metavar="N", help="pictures of each scan, changed at random (quan2019)"
+    )
+    group.add_argument(
         "--random-slice", action="store_true", help="a random slice through the striatum (kim2018), to compare"
     )
     group.add_argument(
@@ -60,6 +66,12 @@ def _add_options_of_slices(group):
     group.add_argument(
         "--camera", metavar="SITE", help="scans of this value of the column site; the others test it (wenzel2019)"
     )
+    group.add_argument(
+        "--network-splits",
+        type=whole,
+        metavar="N",
+        help="train the network in so many of the splits only; more can follow in the same DIR (wenzel2019)",
+    )
     group.add_argument("--independent", type=Path, metavar="MANIFEST", help="other scans to test on (wenzel2019)")
 
 
@@ -78,6 +90,13 @@ def _add_options_of_nazari(group):
         default=1.0,
         metavar="X",
         help="factor on the first weights of the first dense layer",
+    )
+    group.add_argument(
+        "--initial-bias",
+        type=not_negative,
+        default=0.0,
+        metavar="X",
+        help="first bias of its units; 1 with --initial-scale 0.1 starts all of them alive",
     )
     group.add_argument(
         "--tries",

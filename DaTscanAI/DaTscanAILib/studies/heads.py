@@ -82,7 +82,7 @@ def train_dense_head(training, validation, epochs: int, batch_size: int, seed: i
     head = dense_head(seed)
     generator = torch.Generator().manual_seed(seed)
     features, labels = torch.from_numpy(training[0]), torch.from_numpy(training[1].astype(np.float32))
-    optimizer = torch.optim.Adam(head.parameters(), 1e-3)
+    optimizer = torch.optim.Adam(head.parameters(), 1e-3, fused=True)
     steps = [max(round(epochs * part / 4), 1) for part in (1, 2, 3)]
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, steps)
     curve = {"epoch": [], "training_loss": [], "validation_loss": []}

@@ -10,7 +10,7 @@ import numpy as np
 from ..evaluation.metrics import classification_metrics, roc_auc, youden_cutoff
 from ..mni.atlas import GRID_AFFINE, load_atlas
 from .figures import histogram_figure, learning_figure, pictures_figure, roc_band, roc_figure
-from .inception import RANDOM_WARNING, load_extractor
+from .inception import RANDOM_WARNING, departures, load_extractor
 from .kim_training import train_and_score
 from .picture_augmentation import KIM_COPIES, kim_copies
 from .slices import SLICE_COLUMN, axial_picture, chosen_slice, random_slice, unmirrored
@@ -20,7 +20,7 @@ from .tables import as_numbers, decimal, percent, shares_table, write_table
 from .workspace import Workspace, truth_of
 
 PAPERS_TRAINING, PAPERS_TEST = (54, 54), (27, 18)  # abnormal and normal scans
-TEST_SHARE = 45 / 153
+TEST_SHARE = 45 / 153  # where there are fewer
 PARTS = (0.8, 0.1, 0.1)  # of the training scans: training, validation, internal test
 YES = ("1", "yes", "true", "y")
 CHOICES = [
@@ -28,7 +28,8 @@ CHOICES = [
     "44 copies: the picture and 21 random changes (rotation to 15 degrees, scale to 10 %, shear to 0.1), and all "
     "flipped left to right.",
     "The 80/10/10 parts are of scans, not of copies, so that copies of one scan never lie on both sides.",
-    "Test scans are a stratified share of 45/153 drawn first; classes are balanced among the rest only.",
+    "Where there are as many scans of both classes as in the paper, as many are drawn at random. Of fewer, the test "
+    "scans are a stratified share of 45/153 drawn first; classes are balanced among the rest only.",
     "Batches of 100 pictures, as in the tool the paper used.",
     "Youden's index chooses the threshold on the probability of normal, below which a scan is abnormal. As in the "
     "paper it is read off the ROC curve of the test scans themselves, which flatters it; the figures at 0.5 do not "
@@ -93,6 +94,8 @@ def inconclusive(workspace: Workspace) -> np.ndarray:
 def divide(truth: np.ndarray, seed: int, left_out: np.ndarray | None = None) -> np.ndarray:
     """Role of each scan: `training`, `validation`, `internal test`, `test`, or one of `UNUSED`.
 
+    As many scans as the paper had where there are as many, else all that balance leaves.
+
     Args:
         left_out: bool, the inconclusive scans.
     """
@@ -100,13 +103,26 @@ def divide(truth: np.ndarray, seed: int, left_out: np.ndarray | None = None) -> 
     roles = np.full(truth.size, "excluded", dtype="<U13")
     conclusive = np.arange(truth.size) if left_out is None else np.flatnonzero(~left_out)
     roles[np.setdiff1d(np.arange(truth.size), conclusive)] = "inconclusive"
-    is_test = allot(truth[conclusive].tolist(), (1 - TEST_SHARE, TEST_SHARE), random) == 1
-    roles[conclusive[is_test]] = "test"
-    rest = conclusive[~is_test]
-    kept = rest[balanced(truth[rest], random)]
+    test, kept = _drawn(truth, conclusive, random)
+    roles[test] = "test"
     parts = allot(truth[kept].tolist(), PARTS, random)
     roles[kept] = np.array(["training", "validation", "internal test"])[parts]
     return roles
+
+
+def _drawn(truth, scans, random):
+    """Scans for the test, and those for training, validation and internal test."""
+    classes = [random.permutation(scans[truth[scans] == of_class]) for of_class in (True, False)]
+    sizes = list(zip(PAPERS_TEST, PAPERS_TRAINING, strict=True))
+    if all(len(members) >= sum(counts) for members, counts in zip(classes, sizes, strict=True)):
+        parts = [
+            np.split(members, [test, test + training])
+            for members, (test, training) in zip(classes, sizes, strict=True)
+        ]
+        return tuple(np.sort(np.concatenate([of_class[k] for of_class in parts])) for k in (0, 1))
+    is_test = allot(truth[scans].tolist(), (1 - TEST_SHARE, TEST_SHARE), random) == 1
+    rest = scans[~is_test]
+    return scans[is_test], rest[balanced(truth[rest], random)]
 
 
 def evaluate(truth: np.ndarray, score: np.ndarray) -> dict:
@@ -253,5 +269,4 @@ def _deviations(workspace, roles, extractor):
             "manifest, mm), in the paper in all; the others' is the axial one in MNI space with most specific uptake "
             "in the striatal regions."
         )
-    found.append(f"Inception's weights: {extractor.source}. The paper's are of ImageNet, TensorFlow's.")
-    return found
+    return [*found, *departures(extractor, "TensorFlow's")]

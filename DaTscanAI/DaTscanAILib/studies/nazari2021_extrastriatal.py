@@ -24,6 +24,7 @@ from .nazari_networks import (
     ARCHITECTURE_CHOICE,
     DIVISION_CHOICE,
     SETS,
+    SILENT_UNITS_CHOICE,
     START_CHOICE,
     departures,
     divide,
@@ -55,6 +56,7 @@ CHOICES = [
     "200 epochs without striatum as in the paper; for the others their number is not given: training stops after 5 "
     "without a lower validation loss. The best epoch's weights count.",
     START_CHOICE,
+    SILENT_UNITS_CHOICE,
     "Heat maps are of the correctly answered training and validation scans, so that the test scans confirm what "
     "others have found; threshold: 95th percentile of the brain outside the large regions of the hottest voxels.",
     "A cluster that spans several regions of the atlas is divided among them; parts under 0.4 ml are left out. "

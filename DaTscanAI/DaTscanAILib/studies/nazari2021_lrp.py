@@ -17,6 +17,7 @@ from .nazari_networks import (
     ARCHITECTURE_CHOICE,
     DIVISION_CHOICE,
     SETS,
+    SILENT_UNITS_CHOICE,
     START_CHOICE,
     departures,
     divide,
@@ -42,6 +43,7 @@ CHOICES = [
     "The number of epochs is not given: training stops after 5 without a lower validation loss, and the best epoch's "
     "weights count.",
     START_CHOICE,
+    SILENT_UNITS_CHOICE,
     "The second reading is also made with integrated gradients from the model's reference, the way of the maps that "
     "this software shows by default.",
     "The heat map is the mean of the true positives minus that of the true negatives: positive argues for reduced.",

@@ -10,7 +10,7 @@ from ..evaluation.metrics import classification_metrics, roc_auc
 from .figures import learning_figure, pictures_figure, precision_recall_figure, roc_figure
 from .fine_tuning import fine_tune
 from .heads import dense_head, dense_head_scores, train_dense_head
-from .inception import RANDOM_WARNING, cached_features, load_extractor
+from .inception import RANDOM_WARNING, cached_features, departures, load_extractor
 from .picture_augmentation import quan_copies
 from .slices import axial_picture, unmirrored
 from .splits import allot, papers_classes
@@ -275,5 +275,9 @@ def _deviations(form, extractor, truth):
         )
     if (form.folds, form.epochs) != (FULL.folds, FULL.epochs):
         found.append(f"{form.folds} folds of {form.epochs} epochs in place of {FULL.folds} and {FULL.epochs}.")
-    found.append(f"Inception's weights: {extractor.source}. The paper's are of ImageNet, Keras's.")
-    return found
+    if form.copies < FULL.copies:
+        found.append(
+            f"{form.copies} pictures of each scan, made once, of which an epoch takes one; the paper changes the "
+            "picture anew in each epoch."
+        )
+    return [*found, *departures(extractor, "Keras's")]

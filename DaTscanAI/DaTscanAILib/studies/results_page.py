@@ -20,7 +20,8 @@ They cannot show
 
 - how often a method is right in patients: the label of a simulated scan is the simulator's, that of a patient is a
   reader's or the follow-up's, and hard cases are hard for other reasons;
-- anything of what the simulator does not make: vascular lesions, motion, drugs, deformed or operated heads;
+- anything of what the simulator does not make (deformed or operated heads) or makes by simple rules (vascular
+  lesions, motion, drugs);
 - whether a figure that agrees with a paper's agrees for the same reason. Agreement is no validation of the paper or
   of this software, disagreement refutes neither.
 """

@@ -22,6 +22,8 @@ from .wenzel_outcomes import (
     cut_offs,
     describe_test,
     draw,
+    methods_of,
+    networks_trained,
     shown,
     write_tables,
 )
@@ -30,6 +32,7 @@ from .wenzel_samples import (
     PAPER_NORMAL,
     PAPER_REDUCED,
     PREPROCESSING,
+    SBR_METHODS,
     SETTINGS,
     Sample,
     samples,
@@ -79,21 +82,26 @@ def run(workspace: Workspace) -> Findings:
         allot(sample.truth.tolist(), SHARES, np.random.default_rng([workspace.options.seed, number]))
         for number in range(form.splits)
     ]
-    records = []
+    trained = form.splits if workspace.options.network_splits is None else workspace.options.network_splits
+    lines, cuts = [], []
     for number, sets in enumerate(splits):
         for setting in SETTINGS:
-            compute = partial(_one_training, workspace, form, sample, independent, sets, number, setting)
-            records.append(workspace.finished(f"split_{number}_{setting}", compute))
-    write_learning_curves(workspace, [f"{setting}_{k}" for k in range(form.splits) for setting in SETTINGS])
-    lines = [line for record in records for line in record["lines"]]
-    cuts = [cut for record in records for cut in record["cuts"]]
+            compute = partial(_both_sbr, sample, independent, sets, number, setting)
+            found = workspace.finished(f"split_{number}_{setting}_sbr", compute)
+            lines, cuts = lines + found["lines"], cuts + found["cuts"]
+    names = [(number, setting) for number in range(min(trained, form.splits)) for setting in SETTINGS]
+    for number, setting in names:
+        compute = partial(_network, workspace, form, sample, independent, splits[number], number, setting)
+        lines += workspace.finished(f"split_{number}_{setting}_network", compute)
+    if names:
+        write_learning_curves(workspace, [f"{setting}_{number}" for number, setting in names])
     write_tables(workspace, lines, cuts)
-    draw(workspace, lines, form.splits)
+    draw(workspace, lines)
     return _findings(form, sample, independent, splits, lines, cuts)
 
 
-def _one_training(workspace, form, sample, independent, sets, number, setting):
-    """Train in one setting; every method's measures in every test setting, on the split and the independent scans."""
+def _network(workspace, form, sample, independent, sets, number, setting):
+    """Train in one setting; its measures in every test setting, on the split and the independent scans."""
     training, validation, test = (np.flatnonzero(sets == k) for k in range(3))
     plan = Plan(
         "wenzel2019",
@@ -117,27 +125,45 @@ def _one_training(workspace, form, sample, independent, sets, number, setting):
         lambda: Sets(image_set(training), image_set(validation)),
         form.patience,
     )
-    limits = {"cnn": 0.0}
-    for method in ("aal", "hottest"):
+    score_of = partial(logit_differences, workspace, model, plan)
+    return _lines("cnn", setting, number, 0.0, score_of, _tests(sample, test, independent))
+
+
+def _both_sbr(sample, independent, sets, number, setting):
+    """Cut-offs of both SBR in one setting, and their measures as of the network."""
+    training, test = np.flatnonzero(sets == 0), np.flatnonzero(sets == 2)
+    found = {"lines": [], "cuts": []}
+    for method in SBR_METHODS:
         sbr, truth = sample.stacked(training, setting, method)
-        limits[method] = youden_cutoff(truth, -sbr)
+        limit = youden_cutoff(truth, -sbr)
+        found["lines"] += _lines(method, setting, number, limit, np.negative, _tests(sample, test, independent))
+        found["cuts"].append([number, setting, method, -limit])
+    return found
+
+
+def _tests(sample, test, independent):
+    """`{place: (sample, numbers of its scans)}`."""
     tests: dict[str, tuple[Sample, np.ndarray]] = {"split": (sample, test)}
     if independent is not None:
         tests["independent"] = (independent, np.arange(len(independent.truth)))
+    return tests
+
+
+def _lines(method, setting, number, limit, score_of, tests):
+    """Measures of a method trained in one setting, a line for each place and test setting."""
     lines = []
     for place, (of, scans) in tests.items():
         for tested in SETTINGS:
-            for method, limit in limits.items():
-                values, truth = of.stacked(scans, tested, method)
-                score = logit_differences(workspace, model, plan, values) if method == "cnn" else -values
-                metrics = classification_metrics(truth, score >= limit)
-                shares = [metrics[name].value if metrics[name] else None for name in MEASURES]
-                lines.append([place, method, setting, tested, number, *shares])
-    return {"lines": lines, "cuts": [[number, setting, method, -limits[method]] for method in ("aal", "hottest")]}
+            values, truth = of.stacked(scans, tested, method)
+            metrics = classification_metrics(truth, score_of(values) >= limit)
+            shares = [metrics[name].value if metrics[name] else None for name in MEASURES]
+            lines.append([place, method, setting, tested, number, *shares])
+    return lines
 
 
 def _findings(form, sample, independent, splits, lines, cuts):
     settings, methods = comparisons(lines)
+    networks = networks_trained(lines)
     comparison = [
         (
             f"{METHODS[method]}, {setting}: accuracy",
@@ -150,7 +176,7 @@ def _findings(form, sample, independent, splits, lines, cuts):
     for trained, tested, published in (("original", "smoothed", "62.9 %"), ("smoothed", "original", "94.5 %")):
         here = shown(lines, "split", "cnn", trained, tested)
         comparison.append((f"CNN trained on {trained}, tested on {tested}", published, here))
-    for method, name in METHODS.items():
+    for method, name in methods_of(lines).items():
         for pure in ("original", "smoothed"):
             published = "p < 0.01" if method == "aal" else "worse" if method == "hottest" else "similar"
             comparison.append((f"{name}, mixed minus {pure}", published, describe_test(settings[method][pure])))
@@ -164,6 +190,7 @@ def _findings(form, sample, independent, splits, lines, cuts):
         source="Wenzel et al. 2019, Eur J Nucl Med Mol Imaging 46:2800",
         sizes={
             "splits": form.splits,
+            "splits with a trained network": networks,
             "epochs": form.epochs,
             "scans": f"{(~sample.truth).sum()} normal and {sample.truth.sum()} reduced ({sample.what})",
             **{name: int((splits[0] == k).sum()) for k, name in enumerate(("training", "validation", "test"))},
@@ -177,13 +204,13 @@ def _findings(form, sample, independent, splits, lines, cuts):
             "cut_offs": cut_offs(cuts),
         },
         choices=CHOICES,
-        deviations=_deviations(form, sample),
+        deviations=_deviations(form, sample, networks),
         figures=["accuracy", "cross_testing_cnn", "cross_testing_aal"],
-        warnings=[f"{form.splits} splits are too few for a comparison of methods."] if form.splits < 6 else [],
+        warnings=[f"{networks} splits are too few for a comparison with the network."] if networks < 6 else [],
     )
 
 
-def _deviations(form, sample):
+def _deviations(form, sample, networks):
     found = []
     reduced, normal = int(sample.truth.sum()), int((~sample.truth).sum())
     if (reduced, normal) != (PAPER_REDUCED, PAPER_NORMAL):
@@ -198,4 +225,8 @@ def _deviations(form, sample):
         )
     if (form.splits, form.epochs) != (FULL.splits, FULL.epochs):
         found.append(f"{form.splits} splits of {form.epochs} epochs in place of {FULL.splits} and {FULL.epochs}.")
+    if networks < form.splits:
+        found.append(
+            f"The network was trained in the first {networks} of {form.splits} splits; both SBR are of all of them."
+        )
     return found

@@ -4,7 +4,7 @@ import numpy as np
 
 from .figures import matrix_figure, points_figure
 from .tables import mean_and_deviation, percent, write_table
-from .wenzel_samples import METHODS, SETTINGS
+from .wenzel_samples import METHODS, SBR_METHODS, SETTINGS
 from .workspace import Workspace
 
 MEASURES = ("accuracy", "sensitivity", "specificity")
@@ -19,6 +19,16 @@ def select(lines: list, place: str, method: str, trained: str, tested: str, meas
     """
     column = 5 + MEASURES.index(measure)
     return np.array([line[column] for line in lines if line[:4] == [place, method, trained, tested]], float)
+
+
+def networks_trained(lines: list) -> int:
+    """In how many splits, the first ones, a network was trained."""
+    return len({line[4] for line in lines if line[1] == "cnn"})
+
+
+def methods_of(lines: list) -> dict[str, str]:
+    """The methods that these lines are of, with their names."""
+    return {method: name for method, name in METHODS.items() if any(line[1] == method for line in lines)}
 
 
 def compare(first: np.ndarray, second: np.ndarray) -> dict:
@@ -39,20 +49,24 @@ def compare(first: np.ndarray, second: np.ndarray) -> dict:
 
 
 def comparisons(lines: list, place: str = "split") -> tuple[dict, dict]:
-    """Paired tests: of each method the mixed setting against the pure ones, and the network against both SBR."""
+    """Paired tests: of each method the mixed setting against the pure ones, and the network against both SBR.
+
+    The latter over the splits in which the network was trained; `{}` if it was in none.
+    """
     settings = {
         method: {
             pure: compare(*(select(lines, place, method, setting, setting) for setting in ("mixed", pure)))
             for pure in ("original", "smoothed")
         }
-        for method in METHODS
+        for method in methods_of(lines)
     }
+    trained = networks_trained(lines)
     methods = {
         setting: {
-            other: compare(*(select(lines, place, method, setting, setting) for method in ("cnn", other)))
-            for other in ("aal", "hottest")
+            other: compare(*(select(lines, place, method, setting, setting)[:trained] for method in ("cnn", other)))
+            for other in SBR_METHODS
         }
-        for setting in SETTINGS
+        for setting in (SETTINGS if trained else ())
     }
     return settings, methods
 
@@ -72,7 +86,7 @@ def accuracies(lines: list, place: str) -> dict:
             }
             for trained in SETTINGS
         }
-        for method in METHODS
+        for method in methods_of(lines)
     }
 
 
@@ -87,7 +101,7 @@ def cut_offs(cuts: list) -> dict:
             setting: mean_and_deviation([cut for _, *key, cut in cuts if key == [setting, method]])
             for setting in SETTINGS
         }
-        for method in ("aal", "hottest")
+        for method in SBR_METHODS
     }
 
 
@@ -121,17 +135,17 @@ def write_tables(workspace: Workspace, lines: list, cuts: list) -> None:
     write_table(folder / "paired_tests.csv", ["first", "second", *keys], rows)
 
 
-def draw(workspace: Workspace, lines: list, splits: int) -> None:
+def draw(workspace: Workspace, lines: list) -> None:
     """Accuracy by method and setting, and matrices of training against test setting."""
     folder = workspace.folder("figures")
     groups = {
         f"{METHODS[method]}, {setting}": 100 * select(lines, "split", method, setting, setting)
         for setting in SETTINGS
-        for method in METHODS
+        for method in methods_of(lines)
     }
-    points_figure(folder / "accuracy", groups, f"Accuracy in percent, {splits} splits")
+    points_figure(folder / "accuracy", groups, "Accuracy in percent, a point a split")
     for place in dict.fromkeys(line[0] for line in lines):
-        for method, name in METHODS.items():
+        for method, name in methods_of(lines).items():
             values = np.array(
                 [
                     [select(lines, place, method, trained, tested).mean() for tested in SETTINGS]
@@ -145,4 +159,5 @@ def draw(workspace: Workspace, lines: list, splits: int) -> None:
 
 def shown(lines: list, place: str, method: str, trained: str, tested: str) -> str:
     """ "95.7 ± 1.7 %"."""
-    return percent(mean_and_deviation(select(lines, place, method, trained, tested)))
+    values = select(lines, place, method, trained, tested)
+    return percent(mean_and_deviation(values)) if values.size else "not trained"

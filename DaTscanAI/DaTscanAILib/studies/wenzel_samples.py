@@ -17,6 +17,7 @@ FWHM = 18.0  # mm
 KINDS = ("original", "smoothed")
 SETTINGS = {"original": ("original",), "smoothed": ("smoothed",), "mixed": KINDS}
 METHODS = {"cnn": "CNN", "aal": "AAL-SBR", "hottest": "Hottest-voxels SBR"}
+SBR_METHODS = ("aal", "hottest")
 PREPROCESSING = Preprocessing(box="slab")
 
 
