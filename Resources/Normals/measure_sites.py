@@ -2,14 +2,18 @@
 
     PYTHONPATH=DaTscanAI python Resources/Normals/measure_sites.py FOLDER --save scans.json
     PYTHONPATH=DaTscanAI python Resources/Normals/measure_sites.py scans.json --site 20 30
+    PYTHONPATH=DaTscanAI python Resources/Normals/measure_sites.py manifest.csv --prepared PREPARED --family osem
 
 FOLDER/normal and FOLDER/reduced hold scans of one camera (`simulate --camera-seed S`), FOLDER/foreign/NAME those of
 others. Of the normals 60 random sites of the given size are made; all other normals, the reduced scans and those of
 the foreign cameras are set beside each. What was measured is kept in a small file, from which the figures come again
-without any scan. Prints tables in Markdown for `Resources/Documentation/normals.md`.
+without any scan. The third form takes the hundreds of scans of a camera family that `Resources/Models/
+build_default_model.py` has measured, each of a camera of its own; without their fingerprints, so all of them get a z.
+Prints tables in Markdown for `Resources/Documentation/normals.md`.
 """
 
 import argparse
+import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +23,21 @@ import numpy as np
 from DaTscanAILib.base.files import atomic_write_bytes
 from DaTscanAILib.batch.measuring import MeasuredScan, measure_cases
 from DaTscanAILib.batch.normals_building import database_of
+from DaTscanAILib.mni.atlas import SIDES
 from DaTscanAILib.quantification.fingerprint import Fingerprint
 from DaTscanAILib.quantification.leave_one_out import leave_one_out
-from DaTscanAILib.quantification.measures import KEYS, SIDED
+from DaTscanAILib.quantification.measures import KEYS, SIDED, measures_of_sbr
 from DaTscanAILib.quantification.normals import NormalDatabase
 from DaTscanAILib.reading.inputs import Case, collect_cases
+from DaTscanAILib.simulation.cameras import FAMILIES
+from DaTscanAILib.simulation.disease import LOSS_COLUMNS
 
 DRAWS, SEED = 60, 20261126
 _LEAVE_OUT = 4  # of the sites: each takes as long as thirty others
 LOW = -1.645
 _NUCLEI = ("caudate", "putamen", "striatum")
+_FOUND = 0.95  # share of the reduced scans that is asked for
+LOSSES = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7)  # share that the hardest hit caudate or putamen has lost, of either side
 _PUTAMINA = tuple(SIDED["putamen"])
 
 
@@ -44,6 +53,10 @@ class SiteFigures:
         refused: share of the other normals of the same camera that get no z.
         reduced_low: share of reduced scans of which the lower putamen lies below -1.645.
         any_low: share of reduced scans of which any caudate, putamen or striatum does.
+        any_low_by_loss: the same of those whose hardest hit nucleus has lost from one of `LOSSES` to the next, and
+            how many scans these are.
+        found_from: the smallest loss from which on 95 % of the reduced scans have a region below -1.645; None if
+            there is none.
         normals_any_low: the same share of other normals.
         foreign_refused: by camera, share of its scans that get no z.
     """
@@ -57,6 +70,8 @@ class SiteFigures:
     refused: float
     reduced_low: float
     any_low: float
+    any_low_by_loss: dict[float, tuple[float, int]]
+    found_from: float | None
     normals_any_low: float
     foreign_refused: dict[str, float]
 
@@ -72,7 +87,7 @@ def figures(
     random = np.random.default_rng(SEED)
     z = {nucleus: [] for nucleus in _NUCLEI}
     left_out = {nucleus: [] for nucleus in _NUCLEI}
-    refused, reduced_low, any_low, normals_any_low = [], [], [], []
+    refused, reduced_low, any_low, normals_any_low, losses = [], [], [], [], []
     foreign_refused = {name: [] for name in foreign}
     for draw in range(draws):
         order = random.permutation(len(normals))
@@ -81,7 +96,9 @@ def figures(
         refused += [found is None for found in others]
         others = [found for found in others if found is not None]
         normals_any_low += [lowest(found) < LOW for found in others]
-        sick = [found for scan in reduced if (found := z_scores(scan, site)) is not None]
+        sick = {index: seen for index, scan in enumerate(reduced) if (seen := z_scores(scan, site)) is not None}
+        losses += [loss_of(reduced[index]) for index in sick]
+        sick = list(sick.values())
         reduced_low += [min(found[key] for key in _PUTAMINA) < LOW for found in sick]
         any_low += [lowest(found) < LOW for found in sick]
         for nucleus in _NUCLEI:
@@ -102,6 +119,7 @@ def figures(
         float(np.mean(refused)),
         float(np.mean(reduced_low)) if reduced_low else float("nan"),
         float(np.mean(any_low)) if any_low else float("nan"),
+        *_by_loss(losses, any_low, [loss_of(scan) for scan in reduced]),
         float(np.mean(normals_any_low)),
         {name: float(np.mean(found)) for name, found in foreign_refused.items()},
     )
@@ -117,6 +135,28 @@ def z_scores(scan: MeasuredScan, site: NormalDatabase) -> dict[str, float] | Non
 def lowest(z: dict[str, float | None]) -> float:
     """The lowest of caudates, putamina and striata."""
     return min(z[key] for nucleus in _NUCLEI for key in SIDED[nucleus])
+
+
+def loss_of(scan: MeasuredScan) -> float:
+    """Share of the binding that the hardest hit caudate or putamen has lost; of a manifest of simulated scans."""
+    lost = {name: float(share) for name, share in scan.case.other.items() if name.startswith("loss_")}
+    putamina = [
+        (lost[f"loss_putamen_anterior_{side}"] + lost[f"loss_putamen_posterior_{side}"]) / 2 for side in SIDES if lost
+    ]
+    return max([*putamina, *(lost[f"loss_caudate_{side}"] for side in SIDES if lost)], default=float("nan"))
+
+
+def _by_loss(losses, found, of_scans):
+    """What `SiteFigures` has of the losses."""
+    losses, found, of_scans = np.array(losses), np.array(found, float), np.array(of_scans)
+    table = {}
+    for low, high in zip(LOSSES, (*LOSSES[1:], 1.01), strict=True):
+        there = (losses >= low) & (losses < high)
+        if there.any():
+            table[low] = (float(found[there].mean()), int(((of_scans >= low) & (of_scans < high)).sum()))
+    enough = [least for least in np.arange(0, 0.95, 0.01) if (there := losses >= least).any()]
+    enough = [least for least in enough if found[losses >= least].mean() >= _FOUND]
+    return table, round(float(min(enough)), 2) if enough else None
 
 
 def markdown(found: SiteFigures) -> str:
@@ -136,8 +176,42 @@ def markdown(found: SiteFigures) -> str:
     lines.append(f"| other normals of the camera, any region below -1.645 | {found.normals_any_low:.1%} |")
     lines.append(f"| reduced, lower putamen below -1.645 | {found.reduced_low:.1%} |")
     lines.append(f"| reduced, any region below -1.645 | {found.any_low:.1%} |")
+    for (low, (share, count)), high in zip(found.any_low_by_loss.items(), _upper_ends(found), strict=True):
+        lines.append(
+            f"| of these, hardest hit nucleus has lost {low:.0%} to {high:.0%} ({count} scans) | {share:.1%} |"
+        )
+    if found.found_from is not None:
+        lines.append(f"| loss from which on 95 % have a region below -1.645 | {found.found_from:.0%} |")
     lines += [f"| {name}, no z | {share:.1%} |" for name, share in found.foreign_refused.items()]
     return "\n".join(lines)
+
+
+def _upper_ends(found):
+    return [next((end for end in LOSSES if end > low), 1.0) for low in found.any_low_by_loss]
+
+
+def prepared_scans(manifest: Path, prepared: Path, family: str) -> dict[str, list[MeasuredScan]]:
+    """Scans that `training.preparation` has measured: normal (without any loss) and reduced ones of a family.
+
+    Only those that are stored as the camera writes them.
+
+    Args:
+        manifest: of the cohort.
+        prepared: folder of the measurements.
+        family: of cameras.
+    """
+    found = {"normal": [], "reduced": []}
+    rows = csv.DictReader(manifest.read_text(encoding="utf-8").splitlines())
+    for number, row in enumerate(rows, start=2):
+        facts = prepared / f"{row['case']}.json"
+        kind = "normal" if row["subtype"] == "normal" else "reduced" if row["label"] == "reduced" else None
+        if kind is None or (row["site"], row["storage"]) != (family, "plain") or not facts.is_file():
+            continue
+        values = measures_of_sbr(json.loads(facts.read_text(encoding="utf-8"))["sbr"])
+        if None not in values.values():
+            case = Case(f"scan {number}", None, other=row)
+            found[kind].append(MeasuredScan(case, float(row["age"]), row["sex"], values, Fingerprint(), row=number))
+    return found
 
 
 def scans_of(folder: Path, workers: int = 1) -> dict[str, list[MeasuredScan]]:
@@ -164,19 +238,29 @@ def read_scans(path: Path) -> dict[str, list[MeasuredScan]]:
 
 def _entry(scan):
     values = {key: round(value, 4) for key, value in scan.values.items()}
-    return {"age": scan.age, "sex": scan.sex, "fingerprint": scan.fingerprint.to_json(), **values}
+    losses = {
+        name: float(share) for name, share in scan.case.other.items() if name.startswith("loss_") if float(share)
+    }
+    entry = {"age": scan.age, "sex": scan.sex, "fingerprint": scan.fingerprint.to_json(), **values}
+    return {**entry, **({"lost": losses} if losses else {})}
 
 
 def _scan(entry, row):
     values = {key: entry[key] for key in KEYS}
-    case = Case(f"scan {row}", None)
+    lost = dict.fromkeys(LOSS_COLUMNS, "0") | {name: str(share) for name, share in entry.get("lost", {}).items()}
+    case = Case(f"scan {row}", None, other=lost)
     return MeasuredScan(
         case, entry["age"], entry["sex"], values, Fingerprint.from_json(entry["fingerprint"]), row=row
     )
 
 
-def main(source: Path, sizes: list[int], save: Path | None, workers: int) -> None:
-    scans = read_scans(source) if source.is_file() else scans_of(source, workers)
+def main(
+    source: Path, sizes: list[int], save: Path | None, workers: int, prepared: Path | None, family: str | None
+) -> None:
+    if prepared:
+        scans = prepared_scans(source, prepared, family)
+    else:
+        scans = read_scans(source) if source.is_file() else scans_of(source, workers)
     if save:
         atomic_write_bytes(save, scans_text(scans).encode())
     foreign = {name: found for name, found in scans.items() if name not in ("normal", "reduced")}
@@ -191,5 +275,7 @@ if __name__ == "__main__":
     parser.add_argument("--site", type=int, nargs="+", default=[30])
     parser.add_argument("--save", type=Path)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--prepared", type=Path)
+    parser.add_argument("--family", choices=FAMILIES)
     options = parser.parse_args()
-    main(options.source, options.site, options.save, options.workers)
+    main(options.source, options.site, options.save, options.workers, options.prepared, options.family)

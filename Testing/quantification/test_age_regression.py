@@ -81,3 +81,31 @@ def test_sides_share_a_line_and_percentiles_follow_z():
     low, high = expected.limits(90)
     assert expected.percentile(low) == pytest.approx(5)
     assert expected.percentile(high) == pytest.approx(95)
+
+
+def test_of_what_multiplies_the_logarithm_has_the_right_limits():
+    """On a straight scale hardly a normal lies below the lower limit, and too many above the upper one."""
+    random = np.random.default_rng(7)
+    below = {True: [], False: []}
+    for _ in range(80):
+        values, ages, sexes = drawn(random, 50, slope=-0.006, offset=0.08, deviation=0.2)
+        values = np.exp(values - 3)
+        for logarithmic, found in below.items():
+            fit = fit_age_regression(values[:30], ages[:30], sexes[:30], logarithmic)
+            expected = [fit.expected(age, sex) for age, sex in zip(ages[30:], sexes[30:], strict=True)]
+            found += [one.z(value) < -1.645 for one, value in zip(expected, values[30:], strict=True)]
+    assert np.mean(below[True]) == pytest.approx(0.055, abs=0.02)
+    assert np.mean(below[False]) < 0.6 * np.mean(below[True])
+
+
+def test_limits_of_the_logarithm_go_by_factors_and_never_below_nothing():
+    random = np.random.default_rng(8)
+    values, ages, sexes = drawn(random, 60)
+    fit = fit_age_regression(np.exp(values), ages, sexes, logarithmic=True)
+    expected = fit.expected(65, "F")
+    low, high = expected.limits(90)
+    assert low * high == pytest.approx(expected.mean**2)
+    assert expected.percentile(low) == pytest.approx(5)
+    assert expected.z(-0.2) == expected.z(0.0) < -5
+    assert expected.widened(0.3 * expected.mean).deviation == pytest.approx(np.hypot(expected.deviation, 0.3))
+    assert fit.level == pytest.approx(np.exp(3), rel=0.1)

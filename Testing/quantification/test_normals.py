@@ -62,7 +62,7 @@ def test_each_measure_has_z_percent_and_percentile():
     expected = database.expected("putamen_left", age, sex)
     values = values_of(np.random.default_rng(0), age, sex) | {"putamen_left": expected.mean / 2}
     entry = against_normals(values, age, sex, FINGERPRINT, database).measures["putamen_left"]
-    assert entry["z"] == pytest.approx(-expected.mean / 2 / expected.deviation)
+    assert entry["z"] == pytest.approx(np.log(0.5) / expected.deviation)
     assert entry["percent_deviation"] == pytest.approx(-50)
     assert 0 < entry["percentile"] < 1
     assert entry["limits_97"][0] < entry["limits_90"][0] < entry["expected"] < entry["limits_90"][1]
@@ -168,7 +168,7 @@ def test_a_written_database_comes_back(tmp_path):
 def test_added_deviation_widens_the_limits():
     plain, wide = database_of_people(), database_of_people(added_deviation={"putamen": 0.3})
     one, other = (database.expected("putamen_left", 70, "F").deviation for database in (plain, wide))
-    assert other == pytest.approx(np.hypot(one, 0.3))
+    assert other == pytest.approx(np.hypot(one, 0.3 / plain.expected("putamen_left", 70, "F").mean))
     assert wide.expected("caudate_left", 70, "F") == plain.expected("caudate_left", 70, "F")
 
 

@@ -61,7 +61,7 @@ def test_matched_groups_give_the_cameras_ratio():
     database = converted(40)
     old = database_of_people()
     for nucleus, mean in MEANS.items():
-        ratio = database.regressions[nucleus].mean / old.regressions[nucleus].mean
+        ratio = database.regressions[nucleus].level / old.regressions[nucleus].level
         assert ratio == pytest.approx(SLOPE, rel=0.1), mean
     assert database.history == ("Converted.",)
     assert database.name == "Camera B"

@@ -148,11 +148,11 @@ def _pairs(old, new):
 
 def _paired(nucleus, pairs, database):
     values = np.array([[[scan.values[key] for key in SIDED[nucleus]] for scan in pair] for pair in pairs])
-    return paired_conversion(values[:, 0], values[:, 1], database.regressions[nucleus].mean)
+    return paired_conversion(values[:, 0], values[:, 1], database.regressions[nucleus].level)
 
 
 def _matched(nucleus, scans, database):
     line = database.regressions[nucleus]
     expected = np.array([line.expected(scan.age, scan.sex).mean for scan in scans])
     values = np.array([[scan.values[key] for key in SIDED[nucleus]] for scan in scans])
-    return matched_conversion(expected, values, line.mean)
+    return matched_conversion(expected, values, line.level)

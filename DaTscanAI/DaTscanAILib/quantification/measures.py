@@ -2,6 +2,7 @@
 
 from ..mni.atlas import SIDES
 from .hottest_voxels import HOTTEST_VOLUME_ML
+from .sbr import asymmetry_percent_of, caudate_putamen_ratio_of
 
 RATIO, ASYMMETRY = "caudate_putamen_ratio", "asymmetry"
 # What is measured on both sides with one expectation, by name, and its keys; then what exists once a scan.
@@ -21,6 +22,22 @@ def measures_of(quantification: dict) -> dict[str, float | None]:
     values |= {f"{RATIO}_{side}": quantification["caudate_putamen_ratio"].get(side) for side in SIDES}
     values |= {f"{ASYMMETRY}_{nucleus}": _signed(quantification, nucleus) for nucleus in ("putamen", "caudate")}
     return {key: values[key] for key in KEYS}
+
+
+def measures_of_sbr(sbr: dict[str, float | None]) -> dict[str, float | None]:
+    """The values of `KEYS` that follow from SBRs by region and side."""
+    return measures_of(
+        {
+            "sbr": sbr,
+            "asymmetry_percent": {
+                nucleus: asymmetry_percent_of(*(sbr[key] for key in SIDED[nucleus]))
+                for nucleus in ("putamen", "caudate")
+            },
+            "caudate_putamen_ratio": {
+                side: caudate_putamen_ratio_of(sbr[f"caudate_{side}"], sbr[f"putamen_{side}"]) for side in SIDES
+            },
+        }
+    )
 
 
 def measure_name(key: str) -> str:

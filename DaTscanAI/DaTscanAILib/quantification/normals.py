@@ -1,7 +1,6 @@
 """A database of normal scans of one camera: a JSON file that people can read, and what it expects of a scan."""
 
 import json
-import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -80,14 +79,14 @@ class NormalDatabase:
         if name in SINGLE:  # a difference of two sides of one brain: neither age nor sex has a say
             return fit_age_regression(values)
         ages = np.array([case.age for case in self.cases]) if self.with_ages else None
-        return fit_age_regression(values, ages, [case.sex for case in self.cases])
+        return fit_age_regression(values, ages, [case.sex for case in self.cases], logarithmic=True)
 
     def expected(self, key: str, age: float | None, sex: str | None) -> Expected:
         """Of a measure, for a person."""
         name = measure_name(key)
         expected = self.regressions[name].expected(age, sex)
         added = self.added_deviation.get(name, 0.0)
-        return replace(expected, deviation=math.hypot(expected.deviation, added)) if added else expected
+        return expected.widened(added) if added else expected
 
     def age_problem(self, age: float | None) -> str | None:
         """Why no value can be expected of a person of this age."""
@@ -144,12 +143,15 @@ class NormalDatabase:
 
 
 def _readable(fit):
+    """In the measure's units, at the middle age."""
+    unit = fit.level if fit.logarithmic else 1.0
     return {
-        "mean": round(fit.mean, 4),
+        "mean": round(fit.level, 4),
         "at_years": None if fit.middle_age is None else round(fit.middle_age, 1),
-        "slope_per_year": round(fit.slope_per_year, 5),
-        "women_minus_men": round(fit.women_minus_men, 4),
-        "standard_deviation": round(fit.deviation, 4),
+        "slope_per_year": round(unit * fit.slope_per_year, 5),
+        "women_minus_men": round(unit * fit.women_minus_men, 4),
+        "standard_deviation": round(unit * fit.deviation, 4),
+        "of_the_logarithm": fit.logarithmic,
     }
 
 

@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..mni.atlas import SIDES
 from .hottest_voxels import HOTTEST_VOLUME_ML
-from .measures import SIDED, measures_of
+from .measures import SIDED, measures_of_sbr
 from .normals import NormalDatabase
-from .sbr import asymmetry_percent_of, caudate_putamen_ratio_of
 from .site_fingerprint import SiteFingerprint
 
 LEAST_PAIRS, LEAST_MATCHED = 8, 10
@@ -88,8 +86,8 @@ def transferred(
         sentence: what was done, for its history.
     """
     added = {nucleus: conversions[nucleus].uncertainty for nucleus in HOTTEST_VOLUME_ML}
-    ratio = database.regressions["caudate"].mean / database.regressions["putamen"].mean
-    relative = [added[part] / database.regressions[part].mean for part in ("caudate", "putamen")]
+    ratio = database.regressions["caudate"].level / database.regressions["putamen"].level
+    relative = [added[part] / database.regressions[part].level for part in ("caudate", "putamen")]
     added["caudate_putamen_ratio"] = ratio * math.hypot(*relative)
     total = {key: math.hypot(value, database.added_deviation.get(key, 0.0)) for key, value in added.items()}
     cases = tuple(replace(case, values=_converted(case.values, conversions)) for case in database.cases)
@@ -104,18 +102,8 @@ def transferred(
 
 
 def _converted(values, conversions):
-    sbr = {key: conversions[nucleus](values[key]) for nucleus in HOTTEST_VOLUME_ML for key in SIDED[nucleus]}
-    return measures_of(
-        {
-            "sbr": sbr,
-            "asymmetry_percent": {
-                nucleus: asymmetry_percent_of(*(sbr[key] for key in SIDED[nucleus]))
-                for nucleus in ("putamen", "caudate")
-            },
-            "caudate_putamen_ratio": {
-                side: caudate_putamen_ratio_of(sbr[f"caudate_{side}"], sbr[f"putamen_{side}"]) for side in SIDES
-            },
-        }
+    return measures_of_sbr(
+        {key: conversions[nucleus](values[key]) for nucleus in HOTTEST_VOLUME_ML for key in SIDED[nucleus]}
     )
 
 
