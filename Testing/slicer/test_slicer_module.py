@@ -446,6 +446,47 @@ def test_the_report_speaks_the_language_of_the_settings_the_scene_or_the_call(sl
         logic.saveReport(volume, path, clinical={"weight": 80})
 
 
+def test_dicom_results_of_one_scan_are_filed_with_its_study(slicer, logic, tmp_path):
+    """Report, pictures and page, of DICOM scans alone, in a folder of their own."""
+    import pydicom
+
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    volume = logic.loadScan(SAMPLE, "a scan")
+    with pytest.raises(DaTscanError, match="nothing to report yet"):
+        logic.saveDicomResults(volume, tmp_path)
+    put_analysis(volume, synthetic_analysis())
+    folder = logic.saveDicomResults(volume, tmp_path, clinical={"indication": "falls"})
+    assert folder == tmp_path / "a_scan_dicom"
+    assert [path.name for path in tmp_path.iterdir()] == ["a_scan_dicom"]
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"dicom_sr.dcm", "dicom_overview.dcm", "dicom_map.dcm", "dicom_report.dcm"}
+    source, report = pydicom.dcmread(SAMPLE), pydicom.dcmread(folder / "dicom_sr.dcm")
+    for keyword in ("PatientID", "StudyInstanceUID"):
+        assert report[keyword].value == source[keyword].value
+    assert report.SeriesInstanceUID != source.SeriesInstanceUID
+    logic.saveDicomResults(volume, tmp_path)
+    assert {path.name for path in folder.iterdir()} == names
+
+
+def test_dicom_results_need_the_scans_own_files(slicer, logic, tmp_path, monkeypatch):
+    """The place of the files is kept in memory, not in the node that goes into saved scenes."""
+    from DaTscanAILib.slicer_adapters import dicom_files
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    other = add_input(slicer)
+    put_analysis(other, synthetic_analysis())
+    with pytest.raises(DaTscanError, match="Only DICOM scans"):
+        logic.saveDicomResults(other, tmp_path)
+    volume = logic.loadScan(SAMPLE)
+    put_analysis(volume, synthetic_analysis())
+    assert not any(SAMPLE.stem in volume.GetAttribute(name) for name in volume.GetAttributeNames())
+    monkeypatch.setattr(dicom_files, "_known", {})
+    with pytest.raises(DaTscanError, match="load the scan from them again"):
+        logic.saveDicomResults(volume, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_scan_whose_orientation_was_assumed_has_no_sides_in_the_scene_either(slicer, logic):
     """Feet first assumed and head first true: turned, and what needs the sides is empty, as from the file."""
     from DaTscanAILib.slicer_adapters.case import TABLE, Case

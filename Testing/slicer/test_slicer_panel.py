@@ -303,6 +303,34 @@ def test_the_language_of_the_report_is_chosen_beside_its_button(widget, monkeypa
     assert selector.currentIndex == 0
 
 
+def test_the_results_of_a_dicom_scan_can_be_saved_as_dicom(widget, monkeypatch, tmp_path):
+    """Offered for DICOM scans alone, once there is a result; the choice of the folder says that they identify."""
+    import qt
+    import slicer
+
+    from DaTscanAILib.slicer_adapters.running import put_analysis
+
+    asked, saved, button = [], [], widget.ui.dicomResultsButton
+    monkeypatch.setattr(widget.logic, "saveDicomResults", lambda *arguments: saved.append(arguments))
+    choose = lambda _parent, title: asked.append(title) or str(tmp_path)  # noqa: E731
+    monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", choose, raising=False)
+    other = add_input(slicer)
+    put_analysis(other, synthetic_analysis())
+    widget.parameters.inputVolume = other
+    assert not button.enabled
+    assert "Only DICOM scans" in button.toolTip
+    volume = widget.logic.loadSample("reduced")
+    widget.parameters.inputVolume = volume
+    assert not button.enabled
+    put_analysis(volume, synthetic_analysis())
+    widget.refresh()
+    assert button.enabled
+    assert "patient's name" in button.toolTip
+    button.click()
+    assert "patient's name" in asked[0]
+    assert saved == [(volume, str(tmp_path))]
+
+
 def test_ctrl_enter_analyzes_but_does_not_cancel(widget, quick, monkeypatch):
     keys = {shortcut.keys: shortcut for shortcut in widget._shortcuts}
     assert set(keys) == {"Ctrl+Return", "Ctrl+Enter"}

@@ -242,3 +242,29 @@ class DaTscanAILogic(ScriptedLoadableModuleLogic):
         session = self.session
         chosen = language or session.report_language()
         save_report(Case.of(inputVolume), state_for(inputVolume), path, chosen, session.normals(), clinical)
+
+    def saveDicomResults(self, inputVolume, folder, language=None, clinical=None):
+        """Write structured report, pictures and page of an analyzed DICOM scan as DICOM, into `NAME_dicom`.
+
+        The objects belong to the scan's own patient and study: **they identify the patient.**
+
+        Args:
+            inputVolume: that was analyzed, loaded from DICOM files in this session.
+            folder: in which `NAME_dicom` is made.
+            language, clinical: as in `saveReport`.
+
+        Returns:
+            The folder with the objects.
+
+        Raises:
+            DaTscanError: as `saveReport`, or the scan's DICOM files are not known or cannot be referred to.
+        """
+        from .case import Case
+        from .dicom_results import save_dicom_results
+        from .inputs import state_for
+
+        if inputVolume is None:
+            raise DaTscanError("No volume was given: select or load a scan.")
+        session, known = self.session, (Case.of(inputVolume), state_for(inputVolume))
+        chosen = language or session.report_language()
+        return save_dicom_results(inputVolume, *known, folder, chosen, session.normals(), clinical)

@@ -5,6 +5,7 @@ from pathlib import Path
 from ..base.errors import DaTscanError
 from ..explanation.normal_difference import difference_from_normal
 from ..mni.atlas import load_atlas, load_mri
+from ..quantification.normals import NormalDatabase
 from .case import RELEVANCE, SCAN, Case
 from .state import ScanState
 from .volumes import voxels_of
@@ -57,7 +58,7 @@ def save_report(
     from ..reporting.report import write_report
     from ..reporting.unknown_sides import sides_are_unknown, without_side_letters
 
-    words, result = find_language(language), _with_clinical(case.result, clinical or {})
+    words, result = find_language(language), with_clinical(case.result, clinical or {})
 
     scan, relevance = case.get(SCAN), case.get(RELEVANCE)
     map_voxels = voxels_of(relevance) if relevance else None
@@ -67,7 +68,7 @@ def save_report(
     write_report(path, result, panels, result.get("patient"), _graphs(result, normals, words), words)
 
 
-def _with_clinical(result, entries):
+def with_clinical(result: dict, entries: dict) -> dict:
     """The result with what a person states of the examination."""
     from ..reading.clinical import clinical_texts
     from ..reading.clinical_columns import checked_clinical
@@ -78,14 +79,21 @@ def _with_clinical(result, entries):
     return {**result, "clinical": {**known, **stated, "from_dicom": read}}
 
 
-def _graphs(result, normals, words):
-    """The patient among the normals, where the result has them and they are still there."""
+def normals_of(result: dict, normals: str | None) -> NormalDatabase | None:
+    """The database that the result's z-scores are of, where it is still there; the numbers stay without it."""
     from ..quantification.normals import read_normals
-    from ..reporting.graph_drawing import patient_graphs
 
-    if normals is None or not result["quantification"].get("z"):
+    if normals is None or not (result["quantification"] or {}).get("z"):
         return None
     try:
-        return patient_graphs(result, read_normals(normals), words=words)
-    except DaTscanError:  # they have been moved since; the numbers beside them stay
+        return read_normals(normals)
+    except DaTscanError:  # it has been moved since
         return None
+
+
+def _graphs(result, normals, words):
+    """The patient among the normals."""
+    from ..reporting.graph_drawing import patient_graphs
+
+    database = normals_of(result, normals)
+    return None if database is None else patient_graphs(result, database, words=words)

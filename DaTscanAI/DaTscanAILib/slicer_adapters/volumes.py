@@ -10,6 +10,7 @@ import vtk
 
 from ..base.errors import DaTscanError
 from ..reading.dicom_header import own_numbers, quiet, read_dataset
+from .dicom_files import remember_files
 
 SCAN_ATTRIBUTE = "DaTscanAI.Scan"  # JSON: what the reader knows of patient and camera beyond the voxels
 TRANSFORM_ATTRIBUTE = "DaTscanAI.AutomaticRegistration"  # marks the transforms that registration has made
@@ -50,7 +51,9 @@ def load_scan(path: Path | str, name: str | None = None):
     """
     from ..reading.scan import read_scan
 
-    return add_scan(read_scan(path), name or Path(path).stem.removesuffix(".nii"))
+    node = add_scan(read_scan(path), name or Path(path).stem.removesuffix(".nii"))
+    remember_files(node, Path(path))
+    return node
 
 
 def load_files(files: list[str], name: str):
@@ -65,7 +68,9 @@ def load_files(files: list[str], name: str):
     paths = [Path(file) for file in files]
     scan = read_dicom(paths, paths[0], name)
     check_values(name, scan.voxels)
-    return add_scan(scan, name)
+    node = add_scan(scan, name)
+    remember_files(node, paths[0], paths)
+    return node
 
 
 @quiet()

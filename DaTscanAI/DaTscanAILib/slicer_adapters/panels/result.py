@@ -4,6 +4,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ..case import GRADES, TABLE
+from ..dicom_results import dicom_problem
 from ..reports import report_problem
 from ..words import answer_heading, answer_sentences, details, outdated_sentence, registration_sentence
 from .panel import Panel
@@ -17,6 +18,7 @@ class ResultPanel(Panel):
 
     def connect(self):
         self.ui.reportButton.connect("clicked()", self.onReport)
+        self.ui.dicomResultsButton.connect("clicked()", self.onDicomResults)
         self.ui.reportLanguageSelector.connect("currentIndexChanged(int)", self.onLanguageChosen)
         self._state, self._languages = None, ()
         self.fillLanguages()
@@ -45,6 +47,15 @@ class ResultPanel(Panel):
             with self.widget.errorsSaid(_("The report could not be written.")):
                 self.widget.logic.saveReport(self.volume, path)
                 self.widget.log(_("The report was written."))
+
+    def onDicomResults(self):
+        """Ask for a folder and write the DICOM results."""
+        title = _("Folder for the DICOM results, which hold the patient's name and numbers")
+        folder = qt.QFileDialog.getExistingDirectory(self.widget.parent, title)
+        if folder:
+            with self.widget.errorsSaid(_("The DICOM results could not be written.")):
+                self.widget.logic.saveDicomResults(self.volume, folder)
+                self.widget.log(_("The DICOM results were written."))
 
     def update(self, result, state):
         self._state = state
@@ -129,3 +140,9 @@ class ResultPanel(Panel):
         problem = report_problem(self.case, self._state) if self._state else None
         self.ui.reportButton.enabled = idle and problem is None
         self.ui.reportButton.toolTip = problem or _("One page with answer, numbers and pictures.")
+        if self._state:
+            problem = dicom_problem(self.volume, self.case, self._state)
+        self.ui.dicomResultsButton.enabled = idle and self._state is not None and problem is None
+        self.ui.dicomResultsButton.toolTip = problem or _(
+            "Write report, pictures and page as DICOM, with the patient's name and numbers."
+        )
