@@ -9,6 +9,7 @@ import pytest
 from DaTscanAILib.analysis import measure
 from DaTscanAILib.base.resources import resource_path
 from DaTscanAILib.quantification.leave_one_out import leave_one_out
+from DaTscanAILib.quantification.measures import KEYS
 from DaTscanAILib.quantification.normals import LEAST_SCANS, read_normals, shipped_normals
 from DaTscanAILib.reading.scan import read_scan
 from DaTscanAILib.reporting.numbers import normals_note
@@ -73,3 +74,26 @@ def test_limits_of_repeated_scans_hold_noise_where_little_is_bound():
     assert fit.constant == pytest.approx(0.04, rel=0.2)
     assert fit.limit(0.3) > 1.9 * 2**0.5 * 0.03
     assert (np.abs(after - before) <= fit.limit(2.0)).mean() >= 0.95
+
+
+def test_limits_are_checked_on_people_who_did_not_make_them():
+    """Noise of 2 % both ways: about 95 % of the repeated values lie within, and nearly all losses of 15 % beyond."""
+    random = np.random.default_rng(1)
+
+    def pairs(people, kept):
+        first = [{key: random.normal(2, 0.3) for key in KEYS} for _ in range(people)]
+        return [
+            tuple(
+                {key: factor * value * random.normal(1, 0.02) for key, value in person.items()}
+                for factor in (1, kept)
+            )
+            for person in first
+        ]
+
+    found = build_test_retest.check(build_test_retest.limits_of(pairs(16, 1)), pairs(200, 1), pairs(200, 0.85))
+    for nucleus in NUCLEI:
+        assert found[nucleus].values == 400
+        assert found[nucleus].difference == pytest.approx(2.8, abs=0.3)
+        assert found[nucleus].within >= 0.93
+        assert found[nucleus].measured_loss == pytest.approx(-15, abs=0.5)
+        assert found[nucleus].beyond >= 0.9
