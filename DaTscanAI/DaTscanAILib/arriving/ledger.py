@@ -48,6 +48,7 @@ class Ledger:
         self._database.executescript(_TABLES)
 
     def close(self) -> None:
+        """Give the database file free."""
         self._database.close()
 
     @contextmanager

@@ -23,4 +23,5 @@ class Stopwatch:
             self._stages[stage] = time.perf_counter() - start
 
     def seconds(self) -> dict[str, float]:
+        """By stage, and `total` since the beginning, time between the stages included."""
         return {**self._stages, "total": time.perf_counter() - self._start}

@@ -40,6 +40,7 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
+        """It has no result."""
         return bool(self.row["error"])
 
 

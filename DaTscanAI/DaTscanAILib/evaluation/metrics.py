@@ -15,6 +15,7 @@ class Share:
     count: int
 
     def as_dict(self) -> dict:
+        """As `evaluation.json` has it, `n` being the count."""
         return {"value": self.value, "low": self.low, "high": self.high, "n": self.count}
 
 

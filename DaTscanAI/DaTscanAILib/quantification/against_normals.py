@@ -30,6 +30,7 @@ class AgainstNormals:
         return None if self.why_not else {key: entry["z"] for key, entry in self.measures.items()}
 
     def to_json(self) -> dict:
+        """The entry `quantification.normals` of `result.json`."""
         return {
             "name": self.database.name,
             "simulated": self.database.simulated,

@@ -48,10 +48,12 @@ class Fingerprint:
     contrast: float = 0.0
 
     def to_json(self) -> dict:
+        """The fields by name."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: dict) -> "Fingerprint":
+        """Of what `to_json` gave; fields of later versions are passed over."""
         known = {entry.name for entry in fields(cls)}
         values = {key: value for key, value in content.items() if key in known}
         return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

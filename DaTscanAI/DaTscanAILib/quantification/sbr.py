@@ -1,4 +1,4 @@
-"""How much tracer the striatum binds: scaling to the reference region, hottest voxels, SBR, asymmetry, mirroring.
+"""How much tracer the striatum binds: SBRs by hottest voxels, their asymmetry and ratio, and the lower side.
 
 The method of Nazari 2021: the scan in MNI space is divided by the 75th percentile of a reference region (brain
 without striata, thalamus, brain stem and ventricles); the mean of the hottest 5 / 10 / 15 ml of a large unilateral
@@ -99,6 +99,7 @@ def _right_is_lower(sbr):
 
 
 def describe_quantification(quantification: Quantification) -> dict:
+    """The part `quantification` of `result.json`, without what is added to it later (normals, grades, checks)."""
     return {
         "sbr": quantification.sbr,
         "sbr_aal": quantification.sbr_aal,

@@ -47,10 +47,12 @@ class SiteFingerprint:
     scans: int
 
     def to_json(self) -> dict:
+        """The fields by name."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: dict) -> "SiteFingerprint":
+        """Of what `to_json` gave."""
         return cls(**{key: tuple(value) if key in _RANGES else value for key, value in content.items()})
 
     def misfits(self, scan: Fingerprint, whose: str = "the normals'") -> list[str]:

@@ -119,6 +119,7 @@ class StoredValues:
             )
 
     def to_json(self) -> dict:
+        """The entry `quantification.stored_values` of `result.json`."""
         return {name: round(value, 4) if name != "of_a_picture" else value for name, value in asdict(self).items()}
 
 

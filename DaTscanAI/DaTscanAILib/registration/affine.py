@@ -172,6 +172,7 @@ def _decide_on_flip(registration):
 
 
 def describe_registration(registration: Registration) -> dict:
+    """The part `registration` of `result.json`."""
     return {
         "scanner_from_mni_ras": registration.scanner_from_mni.tolist(),
         "quality": registration.quality,

@@ -57,6 +57,7 @@ class Fit:
 
     @property
     def scanner_from_mni(self) -> np.ndarray:
+        """4x4, MNI to scanner RAS mm."""
         return affine_from_parameters(self.parameters)
 
 

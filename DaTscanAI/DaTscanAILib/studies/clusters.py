@@ -39,6 +39,7 @@ class Cluster:
 
     @property
     def volume_ml(self) -> float:
+        """Of the whole cluster, ml."""
         return float(self.mask.sum() * VOXEL_VOLUME_ML)
 
 
