@@ -5,6 +5,8 @@ import sys
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from ..analysis import measure
 from ..base.errors import DaTscanError
 from ..base.parallel import in_order
@@ -85,20 +87,17 @@ def _measured(case, scan, smoothness):
     if not registration["accepted"]:
         quality = registration["quality"]
         return MeasuredScan(case, error=f"{name}: the registration was not accepted (quality {quality:.2f})")
+    if not registration["sides_known"]:
+        return MeasuredScan(case, error=f"{name}: left and right are unknown, and normals have them")
     fingerprint = fingerprint_of(scan, analysis.normalized)
     values = measures_of(analysis.result["quantification"])
     if smoothness is not None:
         atlas = load_atlas()
-        normalized = normalize(scan.voxels, scan.affine, _matrix(registration), atlas, scan.covered)
+        scanner_from_mni = np.array(registration["scanner_from_mni_ras"])
+        normalized = normalize(scan.voxels, scan.affine, scanner_from_mni, atlas, scan.covered)
         values = smoothed_measures(normalized, fingerprint, smoothness)
     if None in values.values():
         return MeasuredScan(case, error=f"{name}: the field of view cuts the striatum, or nothing binds there")
     patient = scan.patient
     digest = hashlib.sha256(scan.voxels.tobytes()).hexdigest()
     return MeasuredScan(case, patient.age, patient.sex, values, fingerprint, digest)
-
-
-def _matrix(registration):
-    import numpy as np
-
-    return np.array(registration["scanner_from_mni_ras"])
