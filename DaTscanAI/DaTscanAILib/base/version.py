@@ -1,6 +1,6 @@
 """The version that results, model cards and CITATION.cff carry."""
 
-VERSION = "0.2.0"
+VERSION = "0.2.1"
 
 
 RESEARCH_USE = "Research use only. Not a medical device."

@@ -59,6 +59,8 @@ def train_on(network, sets, plan, device: str, folder: Path, seed: int) -> dict:
     """
     from .engine import run_engine
 
+    # A new normalization would forget what the dense layer has learned.
+    plan = replace(plan, normalized_dense=False)
     top = max(round(TOP_SHARE * plan.epochs), 1)
     stages = [
         ("top", replace(plan, epochs=top, learning_rate=TOP_RATE * plan.learning_rate)),

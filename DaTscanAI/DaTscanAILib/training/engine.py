@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .allocator import keep_freed_memory
-from .optimization import adam, rate_factor
+from .optimization import adam, normalized_dense, rate_factor
 from .targets import ordinal_loss
 
 
@@ -60,8 +60,8 @@ def run_engine(network, sets, plan, device: str, folder: Path, seed: int, *, pat
         State dictionary on the CPU.
     """
     keep_freed_memory()
-    with average_taken(network, sets.training.averaged):
-        return _run_engine(network, sets, plan, device, folder, seed, patience)
+    with average_taken(network, sets.training.averaged), normalized_dense(network, plan.normalized_dense) as folded:
+        return folded(_run_engine(network, sets, plan, device, folder, seed, patience))
 
 
 def _run_engine(network, sets, plan, device, folder, seed, patience):

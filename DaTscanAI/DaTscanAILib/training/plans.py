@@ -21,7 +21,7 @@ class Plan:
         dense_rate: of the first dense layer; None for the lowered one of `optimization.adam`.
         warm_up: steps in which the rate rises to its value.
         initial_scale: factor on the first weights of the first dense layer of a network that starts from nothing.
-        initial_bias: first bias of its units, see `optimization.new_network`.
+        normalized_dense: normalize that layer by batch while it trains, see `optimization.normalized_dense`.
         copies: augmented copies of each scan; 0 trains on the scans as they are.
         planted: share of these that get one more lesion (`lesions.py`), where the regional losses are known.
         patience: epochs without a lower validation loss after which training stops; None for all epochs.
@@ -53,7 +53,7 @@ class Plan:
     dense_rate: float | None = None
     warm_up: int = 0
     initial_scale: float = 1.0
-    initial_bias: float = 0.0
+    normalized_dense: bool = False
     copies: int = 0
     planted: float = 0.0
     patience: int | None = None
@@ -85,8 +85,8 @@ _COMPACT = Plan(
     learning_rate=1e-3,
     weight_decay=1e-3,
     decay=True,
-    initial_scale=0.1,
-    initial_bias=1.0,
+    dense_rate=1e-4,
+    normalized_dense=True,
     copies=3,
     validation_share=0.20,
     smooth_validation=True,
@@ -100,7 +100,7 @@ PLANS = {
     "compact-regional": replace(
         _COMPACT,
         architecture="compact-regional",
-        epochs=8,
+        epochs=5,
         regions=6,
         planted=0.25,
         doubt_share=0.08,
