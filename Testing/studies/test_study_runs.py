@@ -361,7 +361,7 @@ def test_smoothing_lowers_a_normal_sbr_and_the_lower_side_counts():
 
 
 def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
-    more = ("--architecture", "compact", "--epochs", "1", "--tries", "alive")
+    more = ("--architecture", "compact", "--epochs", "1", "--tries", "normalized")
     assert run("nazari2021-lrp", cohort, tmp_path / "out", *more) == 0
     figures = ("mean_maps", "putamen_relevance", "roc", "learning_curves")
     tables = (
@@ -382,12 +382,12 @@ def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch)
     with (tmp_path / "out" / "tables" / "test_answers.csv").open(newline="") as stream:
         answers = list(csv.DictReader(stream))
     with (tmp_path / "out" / "tables" / "tries.csv").open(newline="") as stream:
-        study, alive = csv.DictReader(stream)
-    starts = [[row[name] for name in ("try", "initial_scale", "initial_bias")] for row in (study, alive)]
-    assert starts == [["study", "1", "0"], ["alive", "0.1", "1"]]
-    assert int(alive["live_units"]) == 16 >= int(study["live_units"])
+        study, normalized = csv.DictReader(stream)
+    starts = [[row[name] for name in ("try", "initial_scale", "normalized_dense")] for row in (study, normalized)]
+    assert starts == [["study", "1", "False"], ["normalized", "1", "True"]]
+    assert 16 >= int(normalized["live_units"]) > 0
     assert float(study["accuracy"]) == pytest.approx(summary["results"]["test"]["network"]["accuracy"]["value"])
-    assert study["validation_loss"] != alive["validation_loss"]
+    assert study["validation_loss"] != normalized["validation_loss"]
     assert [path.name for path in (tmp_path / "out" / "models").iterdir()] == ["full"]  # models of tries are not kept
     # the model in the folder answers as the study did
     classifier = Classifier(find_model(tmp_path / "out" / "models" / "full"), "cpu")

@@ -92,11 +92,9 @@ def _add_options_of_nazari(group):
         help="factor on the first weights of the first dense layer",
     )
     group.add_argument(
-        "--initial-bias",
-        type=not_negative,
-        default=0.0,
-        metavar="X",
-        help="first bias of its units; 1 with --initial-scale 0.1 starts all of them alive",
+        "--normalized-dense",
+        action="store_true",
+        help="normalize that layer by batch while it trains, so that its units stay alive",
     )
     group.add_argument(
         "--tries",

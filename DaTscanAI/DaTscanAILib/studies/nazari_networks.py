@@ -29,9 +29,9 @@ START_CHOICE = (
     "one (alpha 2, beta 1): both are needed for the maps that the paper shows."
 )
 SILENT_UNITS_CHOICE = (
-    "Why units of the first dense layer fall silent is open. The likely reason is that its inputs are never negative "
-    "and much alike in all scans, so that a unit's first weights decide for all scans at once: a hypothesis, tested "
-    "in the compact network alone. --initial-scale 0.1 --initial-bias 1 starts all units alive."
+    "Why units of the first dense layer fall silent: its inputs are never negative and much alike in all scans, so "
+    "that a step moves a unit's sums of all scans at once. Seen in the compact network alone, where a normalization "
+    "by batch kept all units alive: --normalized-dense."
 )
 
 
@@ -91,7 +91,7 @@ def plan_of(workspace: Workspace, published: str, epochs: int) -> Plan:
         dense_rate=options.dense_rate,
         warm_up=options.warm_up,
         initial_scale=options.initial_scale,
-        initial_bias=options.initial_bias,
+        normalized_dense=options.normalized_dense,
     )
     if options.plain_input:
         plan = replace(plan, preprocessing=replace(plan.preprocessing, from_reference=False))
@@ -145,8 +145,10 @@ def departures(plan: Plan, papers_sets: tuple[int, int, int], sets: np.ndarray) 
         found.append(f"Adam's rates rise to their values in the first {plan.warm_up} steps.")
     if plan.initial_scale != 1:
         found.append(f"The first dense layer starts from {plan.initial_scale:g} times its usual weights.")
-    if plan.initial_bias:
-        found.append(f"The first bias of its units is {plan.initial_bias:g} in place of 0.")
+    if plan.normalized_dense:
+        found.append(
+            "The first dense layer is normalized by batch while it trains; the networks kept are as published."
+        )
     return found
 
 

@@ -21,7 +21,7 @@ from .nazari_networks import PAPERS_RATE, dense_rate_of, train_on
 from .tables import percent, write_table
 from .workspace import Workspace
 
-WARM_UP, SMALL, ALIVE = 200, 0.1, 1.0
+WARM_UP, SMALL = 200, 0.1
 TRIES = {
     "study": "as the study itself",
     "plain-input": "the scan itself as input",
@@ -31,11 +31,11 @@ TRIES = {
     "warm-up": f"the paper's rate, reached in {WARM_UP} steps",
     "small-weights": f"first weights of the first dense layer times {SMALL:g}",
     "small-weights-paper-rate": "both: small first weights and the paper's rate",
-    "alive": f"small first weights and a first bias of {ALIVE:g}, with which all units of that layer start alive",
-    "alive-paper-rate": "the same with the paper's rate",
+    "normalized": "that layer normalized by batch while it trains, so that its units stay alive",
+    "normalized-paper-rate": "the same with the paper's rate",
 }
 COLUMNS = (
-    *("try", "seed", "input", "reference", "dense_rate", "warm_up", "initial_scale", "initial_bias"),
+    *("try", "seed", "input", "reference", "dense_rate", "warm_up", "initial_scale", "normalized_dense"),
     *("epochs", "validation_loss"),
     *("live_units", "accuracy", "sensitivity", "specificity", "roc_auc"),
     *("sign_accuracy", "sign_sensitivity", "sign_specificity", "gradients_accuracy"),
@@ -70,8 +70,8 @@ def tried_plan(name: str, plan: Plan) -> Plan:
         "warm-up": {"dense_rate": PAPERS_RATE, "warm_up": WARM_UP},
         "small-weights": {"initial_scale": SMALL},
         "small-weights-paper-rate": {"initial_scale": SMALL, "dense_rate": PAPERS_RATE},
-        "alive": {"initial_scale": SMALL, "initial_bias": ALIVE},
-        "alive-paper-rate": {"initial_scale": SMALL, "initial_bias": ALIVE, "dense_rate": PAPERS_RATE},
+        "normalized": {"normalized_dense": True},
+        "normalized-paper-rate": {"normalized_dense": True, "dense_rate": PAPERS_RATE},
     }
     return replace(plan, **changes[name])
 
@@ -129,7 +129,7 @@ def _record(workspace, name, plan, sets, model, explained, key):
         "dense_rate": dense_rate_of(plan),
         "warm_up": plan.warm_up,
         "initial_scale": plan.initial_scale,
-        "initial_bias": plan.initial_bias,
+        "normalized_dense": plan.normalized_dense,
         "epochs": len(curve),
         "validation_loss": min(point["validation_loss"] for point in curve),
         "live_units": live_units(model, [workspace.scans[k] for k in np.flatnonzero(sets == 1)]),

@@ -58,7 +58,7 @@ OPTIONS = {
     "dense_rate": _NAZARI,
     "warm_up": _NAZARI,
     "initial_scale": _NAZARI,
-    "initial_bias": _NAZARI,
+    "normalized_dense": _NAZARI,
     "tries": ("nazari2021-lrp",),
     "seeds": ("nazari2021-lrp",),
     "epochs": ("quan2019", "wenzel2019", *_NAZARI),

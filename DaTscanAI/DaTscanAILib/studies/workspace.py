@@ -53,8 +53,8 @@ class StudyOptions:
         plain_input: show the networks the scans themselves (nazari2021-lrp, nazari2021-extrastriatal).
         dense_rate: learning rate of the first dense layer (nazari2021-...); None for the lowered one.
         warm_up: steps in which the rates rise to their values (nazari2021-...).
-        initial_scale, initial_bias: factor on the first weights of the first dense layer, and its units' first bias
-            (nazari2021-...).
+        initial_scale: factor on the first weights of the first dense layer (nazari2021-...).
+        normalized_dense: normalize that layer by batch while it trains (nazari2021-...).
         tries: other ways to train that are tried too, () for all of `nazari_tries.TRIES` (nazari2021-lrp).
         seeds: of each try (nazari2021-lrp).
         epochs: of each training, at most, in place of the form's (all but kim2018).
@@ -85,7 +85,7 @@ class StudyOptions:
     dense_rate: float | None = None
     warm_up: int = 0
     initial_scale: float = 1.0
-    initial_bias: float = 0.0
+    normalized_dense: bool = False
     tries: tuple[str, ...] | None = None
     seeds: int = 1
 
@@ -187,7 +187,7 @@ class Workspace:
             "plain_input": options.plain_input,
             "epochs": options.epochs,
             "copies": options.copies,
-            "steps": [options.dense_rate, options.warm_up, options.initial_scale, options.initial_bias],
+            "steps": [options.dense_rate, options.warm_up, options.initial_scale, options.normalized_dense],
             "camera": options.camera,
             "independent": options.independent.name if options.independent else None,
             "scans": [_identity(one.case) for one in self.scans],
