@@ -489,7 +489,7 @@ def test_dicom_results_need_the_scans_own_files(slicer, logic, tmp_path, monkeyp
 
 def test_a_scan_whose_orientation_was_assumed_has_no_sides_in_the_scene_either(slicer, logic):
     """Feet first assumed and head first true: turned, and what needs the sides is empty, as from the file."""
-    from DaTscanAILib.slicer_adapters.case import TABLE, Case
+    from DaTscanAILib.slicer_adapters.case import REGIONS, TABLE, Case
     from DaTscanAILib.slicer_adapters.volumes import add_scan
 
     scan = read_scan(SAMPLE)
@@ -502,6 +502,11 @@ def test_a_scan_whose_orientation_was_assumed_has_no_sides_in_the_scene_either(s
     assert set(result["quantification"]["sbr"].values()) == {None}
     table = Case.of(volume).get(TABLE).GetTable()
     assert {table.GetValue(row, 1).ToString() for row in range(table.GetNumberOfRows())} == {"-"}
+    logic.showRegions(volume)
+    segmentation = Case.of(volume).get(REGIONS).GetSegmentation()
+    names = [segmentation.GetNthSegment(index).GetName() for index in range(segmentation.GetNumberOfSegments())]
+    assert "Putamen region, one side" in names
+    assert not any(side in name for name in names for side in ("left", "right"))
     stated = add_scan(replace(turned, orientation_assumed=False), "stated")
     assert logic.process(stated, lastStage="registration")["registration"]["turned"] is None
 

@@ -8,6 +8,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from ..mni.atlas import GRID_AFFINE, SIDES, VOXEL_VOLUME_ML, load_atlas
 from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML, hottest_voxels_mask
+from ..reporting.unknown_sides import sides_are_unknown
 from .case import REGIONS, SCAN, Case
 from .volumes import voxels_of
 
@@ -24,21 +25,21 @@ def show_regions(case: Case, visible: bool, volumes_ml: dict[str, float] | None 
     node, scan = case.get(REGIONS), case.get(SCAN)
     if visible and scan:
         node = case.put_new(REGIONS, "vtkMRMLSegmentationNode", "regions")
-        _fill(node, scan, volumes_ml or HOTTEST_VOLUME_ML)
+        _fill(node, scan, volumes_ml or HOTTEST_VOLUME_ML, not sides_are_unknown(case.result or {}))
         case.group()
     if node:
         node.CreateDefaultDisplayNodes()
         node.GetDisplayNode().SetVisibility(visible)
 
 
-def _fill(node, scan, volumes_ml):
+def _fill(node, scan, volumes_ml, sides_known):
     """Make all segments anew: they follow the scan."""
     modified = node.StartModify()
     node.GetSegmentation().RemoveAllSegments()
     node.SetReferenceImageGeometryParameterFromVolumeNode(scan)
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
-    for identifier, name, color, mask, filled in _masks(voxels_of(scan), volumes_ml):
+    for identifier, name, color, mask, filled in _masks(voxels_of(scan), volumes_ml, sides_known):
         node.GetSegmentation().AddSegment(segment(name, color, mask), identifier)
         display.SetSegmentVisibility2DFill(identifier, filled)
         display.SetSegmentVisibility3D(identifier, False)
@@ -62,10 +63,11 @@ def segment(name, color, mask):
     return segment
 
 
-def _masks(voxels, volumes_ml):
+def _masks(voxels, volumes_ml, sides_known):
     """Identifier, name, color, mask `(x, y, z)` and whether it is filled, of each segment."""
     atlas = load_atlas()
-    sides = {"left": _("left"), "right": _("right")}
+    names = (_("left"), _("right")) if sides_known else (_("one side"), _("other side"))
+    sides = dict(zip(("left", "right"), names, strict=True))
     nuclei = {"caudate": _("Caudate"), "putamen": _("Putamen")}
     for nucleus, title in nuclei.items():
         for side in SIDES:
