@@ -137,7 +137,7 @@ class Analyzer:
         run.result["classification"] = describe_classification(classification, self.model) | second
         run.result["warnings"] += classification.atypical
         run.result["quantification"]["grades"] = describe_grades(classification.grades) or None
-        maps = described_maps(classification, self.model, scan_left, self.atlas, quantification.mirrored)
+        maps = described_maps(classification, self.model, quantification.mirrored)
         relevance, run.result["explanation"] = maps.pop(classification.map_method)
         if not run.result["explanation"]["consistent"]:
             run.result["warnings"].append(INCONSISTENT)

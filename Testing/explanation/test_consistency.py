@@ -13,7 +13,8 @@ from DaTscanAILib.classification.preprocessing import Preprocessing
 from DaTscanAILib.classification.relevance_maps import RelevanceMaps
 from DaTscanAILib.explanation.lower_putamen import lower_putamen_relevance
 from DaTscanAILib.explanation.reference import shipped_reference
-from DaTscanAILib.mni.atlas import load_atlas
+from DaTscanAILib.explanation.regions import PARTS, striatal_regions
+from DaTscanAILib.mni.atlas import VOXEL_VOLUME_ML, load_atlas
 from DaTscanAILib.quantification.mirroring import mirror
 from DaTscanAILib.training.input_sets import ImageSet
 from DaTscanAILib.training.relevance_cut import relevance_cut, torch_batch
@@ -22,15 +23,15 @@ MIDWAY = shipped_reference("midway").voxels
 
 
 def test_mean_and_share_of_a_known_map():
-    """1,250 hottest voxels of 8 mm3 are 10 ml; they alone have relevance -2, and as many elsewhere +6."""
-    atlas = load_atlas()
-    region = np.flatnonzero(atlas.hottest_voxels_region("putamen", "left"))
-    scan, relevance = np.ones(atlas.brain.shape), np.zeros(atlas.brain.shape, np.float32)
-    scan.flat[region[:1250]] = 5
-    relevance.flat[region[:1250]] = -2
-    relevance.flat[region[-1250:]] = 6
-    assert lower_putamen_relevance(relevance, scan, atlas) == (-2.0, pytest.approx(-2 / 8))
-    assert lower_putamen_relevance(0 * relevance, scan, atlas) == (0.0, 0.0)
+    """The left half of the brain has relevance -2, the right one +6, which is none of the left putamen's."""
+    left = np.arange(91)[:, None, None] < 45
+    relevance = np.where(left, -2.0, 6.0).astype(np.float32) * np.ones((1, 109, 91), np.float32)
+    mean, share = lower_putamen_relevance(relevance)
+    assert mean == pytest.approx(-2.0, rel=1e-5)
+    volume = -share * np.abs(relevance).sum() / 2 * VOXEL_VOLUME_ML
+    putamen = [region for region in striatal_regions() if region.name in PARTS[1:] and region.side == "left"]
+    assert sum(region.outline.sum() for region in putamen) * VOXEL_VOLUME_ML < volume < 40
+    assert lower_putamen_relevance(0 * relevance) == (0.0, 0.0)
 
 
 @pytest.fixture
@@ -57,15 +58,15 @@ def test_the_cut_parts_the_classes(striatum_images):
     means = []
     for image in striatum_images.images:
         scan = preprocessing.restore(preprocessing.uptake(image.astype(np.float32), MIDWAY))
-        means.append(lower_putamen_relevance(-108 * (scan - MIDWAY), scan, load_atlas())[0])
+        means.append(lower_putamen_relevance(-108 * (scan - MIDWAY))[0])
     assert max(means[::2]) < cut <= min(means[1::2]) * (1 + 1e-3)
-    # Each is also the mirrored one by one half: its relevance there counts where the scan's own hottest voxels are.
+    # Each is also the mirrored one by one half.
     halves = []
     for image in images:
         scan = preprocessing.restore(preprocessing.uptake(image.astype(np.float32), MIDWAY))
         difference = scan - MIDWAY
         both = -54 * (difference + (mirror(scan) - MIDWAY)[::-1])
-        halves.append(lower_putamen_relevance(both, scan, load_atlas())[0])
+        halves.append(lower_putamen_relevance(both)[0])
     cut = relevance_cut(maps, images, labels, np.zeros((6, 1, 2)), [0.0] * 6, model, load_atlas())
     assert max(halves[::2]) < cut <= min(halves[1::2]) * (1 + 1e-3)
 

@@ -13,7 +13,6 @@ from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.classification.networks import build_network, count_parameters
 from DaTscanAILib.evaluation.figures import roc_points
 from DaTscanAILib.evaluation.metrics import roc_auc, youden_cutoff
-from DaTscanAILib.explanation.lower_putamen import lower_putamen_relevance
 from DaTscanAILib.mni.atlas import GRID_SHAPE, load_atlas
 from DaTscanAILib.reading.inputs import Case
 from DaTscanAILib.studies import (
@@ -350,17 +349,6 @@ def test_the_threshold_leaves_a_twentieth_of_the_brain_outside_the_striatum():
     heat[atlas.regions == 3] = 5.0
     above = heat[outside_striatum(atlas)] > heat_threshold(heat, atlas)
     assert above.mean() == pytest.approx(0.05, abs=1e-4)
-
-
-def test_relevance_of_the_putamen_is_read_where_the_left_one_is_hottest():
-    atlas = load_atlas()
-    region = atlas.hottest_voxels_region("putamen", "left")
-    voxels, relevance = np.ones(GRID_SHAPE, np.float32), np.zeros(GRID_SHAPE, np.float32)
-    hottest = np.flatnonzero(region)[:1250]  # 10 ml
-    voxels.reshape(-1)[hottest] = 3.0
-    relevance.reshape(-1)[hottest[:625]] = 2.0
-    relevance[atlas.regions == 4] = -9.0
-    assert lower_putamen_relevance(relevance, voxels, atlas)[0] == pytest.approx(1.0)
 
 
 def test_the_adjusted_difference_without_covariates_is_that_of_the_means(random):

@@ -18,7 +18,6 @@ from DaTscanAILib.classification.model_folder import find_model
 from DaTscanAILib.cli import main as cli
 from DaTscanAILib.explanation.lower_putamen import lower_putamen_relevance
 from DaTscanAILib.explanation.methods import INTEGRATED_GRADIENTS, LRP
-from DaTscanAILib.mni.atlas import load_atlas
 from DaTscanAILib.studies import (
     heads,
     kim2018,
@@ -397,7 +396,7 @@ def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch)
     assert answer.label == answers[0]["network"]
     for method, column in ((LRP, "relevance"), (INTEGRATED_GRADIENTS, "integrated_gradients")):
         relevance = classifier.classify(voxels, map_method=method).relevance
-        putamen = lower_putamen_relevance(relevance, voxels, load_atlas())[0]
+        putamen = lower_putamen_relevance(relevance)[0]
         assert float(answers[0][f"ipsilateral_putamen_{column}"]) == pytest.approx(putamen, rel=1e-4)
     wrong = sorted(row["case"] for row in answers if row["label"] != row["network"])
     pictures = sorted(path.stem for path in (tmp_path / "out" / "figures" / "misclassified").glob("*.png"))

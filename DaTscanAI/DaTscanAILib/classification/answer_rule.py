@@ -49,7 +49,7 @@ class AnswerRule:
         doubt: probabilities between these two are "uncertain"; None for never.
         heads: output pairs by name; `balanced` always, `sensitive` and `specific` where doubt is voted.
         sensitive_votes, specific_votes: members needed for "reduced" in each vote (Budenkotte 2024).
-        relevance_cut: mean relevance of the hottest voxels of the lower putamen, by integrated gradients, above which
+        relevance_cut: mean relevance of the lower putamen, by integrated gradients, above which
             the map argues for "reduced" (`explanation/lower_putamen.py`).
         regions: by name of `grades.REGIONS`, the lower putamen being left; None for a network without them.
         regional_slope, regional_intercept: Platt scaling of the largest of the regions' logits of being reduced.

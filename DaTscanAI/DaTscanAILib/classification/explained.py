@@ -5,7 +5,6 @@ import numpy as np
 from ..explanation.lower_putamen import lower_putamen_relevance
 from ..explanation.methods import DEFAULT_METHOD
 from ..explanation.what_if import check_map, describe_region, describe_what_if
-from ..mni.atlas import Atlas
 from ..quantification.mirroring import ipsilateral_left
 from .answer import Classification
 from .model_folder import Model
@@ -23,7 +22,7 @@ NOT_EXPLAINED = {
 
 
 def described_maps(
-    classification: Classification, model: Model, scan_left: np.ndarray, atlas: Atlas, mirrored: bool
+    classification: Classification, model: Model, mirrored: bool
 ) -> dict[str, tuple[np.ndarray, dict]]:
     """By method the map, in the patient's orientation, and what it says; arguments as of `describe_explanation`."""
     answers = {one: classification.by(one) for one in classification.other_maps}
@@ -31,22 +30,19 @@ def described_maps(
     return {
         method: (
             ipsilateral_left(one.relevance, mirrored),
-            describe_explanation(one, model, scan_left, atlas, mirrored),
+            describe_explanation(one, model, mirrored),
         )
         for method, one in answers.items()
     }
 
 
-def describe_explanation(
-    classification: Classification, model: Model, scan_left: np.ndarray, atlas: Atlas, mirrored: bool
-) -> dict:
+def describe_explanation(classification: Classification, model: Model, mirrored: bool) -> dict:
     """What the map says, and whether replacing regions bears it out.
 
     Args:
-        scan_left: normalized, lower putamen left.
-        mirrored: whether that is the patient's right.
+        mirrored: whether the lower putamen, left in the map, is the patient's right.
     """
-    mean, share = lower_putamen_relevance(classification.relevance, scan_left, atlas)
+    mean, share = lower_putamen_relevance(classification.relevance)
     consistent, marked, moving = check_map(classification.what_if)
     return {
         "ipsilateral_putamen_relevance": mean,

@@ -34,7 +34,7 @@ class Answers:
         truth: bool, labelled reduced.
         probability: of reduced.
         label: `normal`, `reduced` or `uncertain`.
-        relevance: mean relevance of the hottest voxels of the lower putamen, nan where there is no map.
+        relevance: mean relevance of the lower putamen, nan where there is no map.
         consistent: whether the map fits the answer (`true`, `false`, or empty where there is no map).
         groups: other columns of the manifest, `{column: array of text}`.
         relevance_cut: above which the relevance argues for "reduced".

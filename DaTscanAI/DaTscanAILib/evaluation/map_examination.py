@@ -104,7 +104,7 @@ class Examination:
         cut = self.classifier.model.rule.relevance_cut if self.method == DEFAULT_METHOD else 0.0
         rows = []
         for scan, answer in self._clinical():
-            mean, _ = lower_putamen_relevance(answer.relevance, scan.voxels, self.classifier.atlas)
+            mean, _ = lower_putamen_relevance(answer.relevance)
             right = (mean > cut) == (scan.label == "reduced")
             rows.append(
                 {

@@ -1,23 +1,39 @@
 """The relevance of the lower putamen: the number by which Nazari 2021 re-reads each scan.
 
-They compare the mean relevance of the hottest voxels with 0, which the maps of their network allow. Where the
-reference is the mean normal scan, the map of a normal one is nearly empty and either sign happens: there a cut
-learned on labelled scans takes the place of 0 (`AnswerRule.relevance_cut`).
+They compare its mean with 0, which the maps of their network allow. Where the reference is the mean normal scan,
+the map of a normal one is nearly empty and either sign happens: there a cut learned on labelled scans takes the place
+of 0 (`AnswerRule.relevance_cut`).
+
+The mean is that of the whole putamen, as replaced by "what if". Over its hottest voxels, the part that the disease
+spares, a loss in the back of the putamen does not show: of 177 simulated scans of unseen heads and cameras that
+number parts reduced from normal ones with an area under the ROC curve of 0.90, the whole putamen's with 0.99.
 """
+
+from functools import lru_cache
 
 import numpy as np
 
-from ..mni.atlas import VOXEL_VOLUME_ML, Atlas
-from ..quantification.hottest_voxels import HOTTEST_VOLUME_ML, hottest_voxels_mask
+from ..mni.atlas import GRID_SHAPE
+from .regions import PARTS, striatal_regions
 
 
-def lower_putamen_relevance(relevance: np.ndarray, scan: np.ndarray, atlas: Atlas) -> tuple[float, float]:
-    """Mean relevance of the hottest voxels, and their signed share of all absolute relevance.
+def lower_putamen_relevance(relevance: np.ndarray) -> tuple[float, float]:
+    """Mean relevance of the left putamen and its blurred border, and their signed share of all absolute relevance.
 
     Args:
-        relevance, scan: `(91, 109, 91)`, lower putamen left.
+        relevance: `(91, 109, 91)`, lower putamen left.
     """
-    region = atlas.hottest_voxels_region("putamen", "left")
-    hottest = hottest_voxels_mask(scan, region, HOTTEST_VOLUME_ML["putamen"], VOXEL_VOLUME_ML)
-    values, total = relevance[hottest].astype(np.float64), np.abs(relevance).sum(dtype=np.float64)
-    return float(values.mean()), float(values.sum() / total) if total else 0.0
+    weight = _weight()
+    inside = float((relevance * weight).sum(dtype=np.float64))
+    total = float(np.abs(relevance).sum(dtype=np.float64))
+    return inside / float(weight.sum(dtype=np.float64)), inside / total if total else 0.0
+
+
+@lru_cache(maxsize=1)
+def _weight():
+    """float32 `(91, 109, 91)`, 1 in the left putamen, falling to 0 around it."""
+    weight = np.zeros(GRID_SHAPE, np.float32)
+    for region in striatal_regions():
+        if region.name in PARTS[1:] and region.side == "left":
+            weight[region.place] = np.maximum(weight[region.place], region.weight)
+    return weight

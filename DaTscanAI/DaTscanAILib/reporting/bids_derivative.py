@@ -37,7 +37,7 @@ _KNOWN = {
     "registration_quality": "Quality of the registration to the template, 0 to 1",
     "registration_accepted": "Whether the registration was accepted; if not there are no numbers",
     "normals": "Database of normals behind the z-scores",
-    "ipsilateral_putamen_relevance": "Mean relevance of the hottest voxels of the putamen with the lower uptake",
+    "ipsilateral_putamen_relevance": "Mean relevance of the putamen with the lower uptake",
     "consistent": "Whether replacing regions by normal uptake bears the relevance map out",
     "model": "Name of the model",
     "error": "Why there is no answer",

@@ -36,7 +36,7 @@ class Explained:
     Attributes:
         truth: `(n,)` bool, labelled reduced.
         difference: `(n,)` reduced minus normal logit; above 0 the answer is "reduced".
-        putamen: `(n,)` mean relevance (LRP) of the hottest voxels of the ipsilateral (lower) putamen.
+        putamen: `(n,)` mean relevance (LRP) of the ipsilateral (lower) putamen.
         gradients: `(n,)` the same of integrated gradients from the model's reference; nan where not asked for.
         means: `{group: (91, 109, 91)}` mean relevance of `GROUPS`, lower putamen left; zero for an empty group.
         scans: the same of the normalized scans.
@@ -72,7 +72,7 @@ def explain(
     """
 
     def compute():
-        classifier, atlas = Classifier(model, workspace.device), load_atlas()
+        classifier = Classifier(model, workspace.device)
         sums = {what: np.zeros((len(GROUPS), *GRID_SHAPE)) for what in ("means", "scans")}
         counts, numbers = np.zeros(len(GROUPS), int), []
         for index, (one, is_reduced) in enumerate(zip(scans, truth, strict=True), 1):
@@ -84,7 +84,7 @@ def explain(
             sums["scans"][group] += voxels
             counts[group] += 1
             maps = [relevance, map_of(classifier, voxels, INTEGRATED_GRADIENTS)] if gradients else [relevance]
-            putamen = [lower_putamen_relevance(one, voxels, atlas)[0] for one in maps]
+            putamen = [lower_putamen_relevance(one)[0] for one in maps]
             numbers.append((answer.logit_difference, *putamen, np.nan)[:3])
             if index % 20 == 0 or index == len(scans):
                 workspace.say(f"{name}: relevance of {index} of {len(scans)} scans")

@@ -30,6 +30,7 @@ from .targets import reduced_from
 _LEAST_OF_REGION = 10  # calibration scans that have lost a region, and that have kept it, for grades
 _FEATURE_SCANS = 1500  # of the training: enough for the covariance of some hundred features
 _RELEVANCE_SCANS = 200
+_BEYOND = 1.5  # times what is usual: heads and cameras never seen lie up to 1.3 times off, and are read as well
 _USUAL = 99.0  # percentile of calibration scans that are like the training's, and of SBRs that fit a label
 
 
@@ -153,14 +154,14 @@ def _sbr_rule(scans):
 
 
 def _familiarity(networks, training, features, plan, device) -> tuple[TrainingFeatures | None, float | None]:
-    """The Gaussian of the training scans, and the distance that 99 % of the calibration images keep."""
+    """The Gaussian of the training scans, and a distance well beyond what 99 % of the calibration images keep."""
     if plan.regions is None:
         return None, None
     first = np.unique(training.scans, return_index=True)[1]
     chosen = replace(training, rows=first[:: max(len(first) // _FEATURE_SCANS, 1)])
     seen = np.concatenate([logits_and_features(one, chosen, plan, device)[1] for one in networks], axis=1)
     found = fit_training_features(seen)
-    return found, float(np.percentile(found.distance(features), _USUAL))
+    return found, _BEYOND * float(np.percentile(found.distance(features), _USUAL))
 
 
 def _relevance_cut(networks, data, logits, plan, rule):

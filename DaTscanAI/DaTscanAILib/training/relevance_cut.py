@@ -35,13 +35,12 @@ def relevance_cut(maps, images: np.ndarray, labels, logits, asymmetries, model, 
     means = []
     for image, of_scan, asymmetry in zip(images, logits, asymmetries, strict=True):
         basis = read_evidence(of_scan, model.rule).basis
-        scan = preprocessing.restore(preprocessing.uptake(image.astype(np.float32), reference))
         weight = 0.0 if preprocessing.keeps_sides else mirrored_weight(asymmetry)
         orientations = [(1 - weight, torch_batch(image))]
         if weight:
             orientations.append((weight, torch_batch(image[::-1] + turned)))
         relevance = maps.relevance(orientations, basis, INTEGRATED_GRADIENTS)
-        means.append(lower_putamen_relevance(relevance, scan, atlas)[0])
+        means.append(lower_putamen_relevance(relevance)[0])
     return youden_cutoff(np.asarray(labels) == 1, np.array(means))
 
 
