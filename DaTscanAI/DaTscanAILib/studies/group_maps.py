@@ -10,7 +10,7 @@ from ..classification.evidence import OVERALL
 from ..classification.model_folder import Model
 from ..explanation.lower_putamen import lower_putamen_relevance
 from ..explanation.methods import INTEGRATED_GRADIENTS, LRP
-from ..mni.atlas import GRID_AFFINE, GRID_SHAPE, Atlas, load_atlas, load_mri
+from ..mni.atlas import GRID_AFFINE, GRID_SHAPE, Atlas, load_mri
 from ..reporting.colors import relevance_table
 from ..reporting.panels import (
     RELEVANCE_OPACITY,
