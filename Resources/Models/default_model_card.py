@@ -189,11 +189,11 @@ def _making():
     python Resources/Models/build_default_model.py WORK --step install
 
 Fewer scans and networks than the script's defaults (4,200; five of six), for lack of time on two cores. The training
-scans were registered by fits that stopped after eight steps, and the 43 of 2,550 that those refused were left out; the
-evaluated scans were registered by today's. After the evaluation two limits were changed, and its figures counted again
-from the same answers and maps: the cut on the relevance, learned anew for the whole putamen on the calibration scans;
-and "unlike the training scans", set 1.5 times further off: it had caught no error and alone doubted 7 right answers.
-So the share of uncertain answers on the first cohort, 0.090 before, is not quite that of scans never looked at."""
+scans were registered by fits that stopped after eight steps, and the 43 of 2,550 that those refused were left out;
+the evaluated scans were registered by today's. After the evaluation two limits were changed, and its figures counted
+again from the same answers and maps: the cut on the relevance, learned anew for the whole putamen on the calibration
+scans; and "unlike the training scans", set 1.5 times further off: it had caught no error and alone doubted 7 right
+answers. So the share of uncertain answers on the first cohort, 0.090 before, is not that of scans never looked at."""
 
 
 def _row(title, cells):
