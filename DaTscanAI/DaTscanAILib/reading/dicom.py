@@ -28,6 +28,10 @@ _POSITIONS = {
     "HFP": ("head first, prone", (-1, 0, 0, 0, -1, 0)),
     "FFS": ("feet first, supine", (-1, 0, 0, 0, 1, 0)),
     "FFP": ("feet first, prone", (1, 0, 0, 0, -1, 0)),
+    "HFDR": ("head first, on the right side", (0, 1, 0, -1, 0, 0)),
+    "HFDL": ("head first, on the left side", (0, -1, 0, 1, 0, 0)),
+    "FFDR": ("feet first, on the right side", (0, -1, 0, -1, 0, 0)),
+    "FFDL": ("feet first, on the left side", (0, 1, 0, 1, 0, 0)),
 }
 _FEET_FIRST = ("F-10480", "102541002")  # SNOMED RT and CT, Patient Gantry Relationship
 _PRONE = ("F-10310", "1240000")  # Patient Orientation Modifier
@@ -61,6 +65,12 @@ def read_dicom(paths: list[Path], path: Path, name: str) -> Scan:
     )[order]
     if any(map_moves_zero(dataset, name) for dataset in datasets):
         warnings.append(MAP_WARNING)
+    stated = own_numbers(first, "NumberOfSlices", 1)
+    if len(datasets) > 1 and stated is not None and stated[0] > len(datasets):
+        warnings.append(
+            f"The header states {stated[0]:.0f} slices, and {len(datasets)} are there: check that none is missing at "
+            "the top or the bottom."
+        )
     if origin is None:
         affine[:3, 3] = -affine[:3, :3] @ (np.array(frames.shape[::-1]) - 1) / 2
     return Scan(
@@ -94,13 +104,32 @@ def _check_size(datasets, name):
         (*shape[1:], *pixel_spacing(dataset, name), *_rounded_cosines(dataset))
         for shape, dataset in zip(shapes, datasets, strict=True)
     }
-    if len(planes) > 1:
+    if len(planes) > 1 or any(map(_planes_of_frames_differ, datasets)):
         raise DaTscanError(f"{name} has slices of different size or orientation: remove the other images.")
 
 
 def _rounded_cosines(dataset):
-    cosines = numbers(dataset, "ImageOrientationPatient", 6)
-    return () if cosines is None else tuple(np.round(cosines, 2) + 0.0)
+    return _rounded(numbers(dataset, "ImageOrientationPatient", 6))
+
+
+def _rounded(values):
+    return () if values is None else tuple(np.round(values, 2) + 0.0)
+
+
+def _planes_of_frames_differ(dataset):
+    """Whether the frames of an enhanced object, each with its own functional groups, lie in different planes."""
+    if nested_item(dataset, "PerFrameFunctionalGroupsSequence") is None:
+        return False
+    frames = range(_frame_count(dataset))
+    for group, keyword in (("PlaneOrientation", "ImageOrientationPatient"), ("PixelMeasures", "PixelSpacing")):
+        stated = {_rounded(own_numbers(_group_of_frame(dataset, group, frame), keyword)) for frame in frames}
+        if len(stated - {()}) > 1:
+            return True
+    return False
+
+
+def _group_of_frame(dataset, group, frame):
+    return nested_item(dataset, "PerFrameFunctionalGroupsSequence", f"{group}Sequence", index=frame)
 
 
 def _orientation(dataset, name, warnings):
@@ -154,10 +183,7 @@ def _slice_positions(datasets):
     if len(datasets) > 1:
         positions = [numbers(dataset, "ImagePositionPatient", 3) for dataset in datasets]
     else:
-        items = (
-            nested_item(datasets[0], "PerFrameFunctionalGroupsSequence", "PlanePositionSequence", index=index)
-            for index in range(_frame_count(datasets[0]))
-        )
+        items = (_group_of_frame(datasets[0], "PlanePosition", frame) for frame in range(_frame_count(datasets[0])))
         positions = [own_numbers(item, "ImagePositionPatient", 3) for item in items]
     if any(position is None for position in positions) or len(np.unique(positions, axis=0)) == 1:
         return None

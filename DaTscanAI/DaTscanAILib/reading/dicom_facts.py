@@ -5,6 +5,9 @@ from pathlib import Path
 from .dicom_header import nested_item, own_numbers, text, texts
 from .scan_record import Camera, Identifiers, Patient
 from .series_name import series_name
+from .study_date import parse_date
+
+_DAYS_A_YEAR = 365.25
 
 
 def patient_of(dataset) -> Patient:
@@ -57,8 +60,6 @@ def _age(dataset):
     per_year = {"Y": 1, "M": 12, "W": 52.18, "D": 365.25}
     if len(age) == 4 and age[:3].isdecimal() and age[3] in per_year:
         return round(int(age[:3]) / per_year[age[3]], 1) or None
-    dates = [text(dataset, keyword) for keyword in ("PatientBirthDate", "StudyDate")]
-    if all(len(date) == 8 and date.isdecimal() for date in dates):
-        birth, study = (int(date[:4]) + (int(date[4:6]) - 1) / 12 + (int(date[6:]) - 1) / 365.25 for date in dates)
-        return round(study - birth, 1) if 0 < study - birth < 130 else None
-    return None
+    birth, study = (parse_date(text(dataset, keyword)) for keyword in ("PatientBirthDate", "StudyDate"))
+    years = (study - birth).days / _DAYS_A_YEAR if birth and study else 0
+    return round(years, 1) if 0 < years < 130 else None

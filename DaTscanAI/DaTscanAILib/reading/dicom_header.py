@@ -141,6 +141,18 @@ def own_numbers(dataset, keyword: str, count: int | None = None) -> np.ndarray |
     return values if usable else None
 
 
+def holds(dataset, keyword: str) -> bool:
+    """Whether exactly this data set has an element with a value, readable or not."""
+    try:
+        value = dataset.get_item(keyword).value
+        value = value.decode("latin-1") if isinstance(value, bytes) else value
+        return bool(value.strip(" \0") if isinstance(value, str) else value is not None)
+    except AttributeError:  # no such element, or no data set
+        return False
+    except Exception:
+        return True
+
+
 def raw_text(dataset, keyword: str) -> str:
     """An element's value as the file writes it, found as by `numbers`; "" if it is no short text.
 

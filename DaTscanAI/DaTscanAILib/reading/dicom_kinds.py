@@ -7,7 +7,7 @@ import numpy as np
 from ..base.errors import DaTscanError
 from .dicom_header import compressed, nested_item, numbers, own_numbers, text, texts
 
-_NM_CLASSES = ("1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.5")
+NM_CLASSES = ("1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.5")
 _CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 _REPORT_CLASS = "1.2.840.10008.5.1.4.1.1.88."
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
@@ -168,7 +168,7 @@ def is_capture(dataset) -> bool:
 
 def is_nuclear(dataset) -> bool:
     """Whether it is of the nuclear-medicine storage class, whose palette is for display only."""
-    return text(dataset, "SOPClassUID") in _NM_CLASSES
+    return text(dataset, "SOPClassUID") in NM_CLASSES
 
 
 def _kind(dataset):

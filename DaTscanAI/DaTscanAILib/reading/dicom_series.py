@@ -5,6 +5,7 @@ once. A screenshot in a series does not cost its slices, and other series of a s
 out beside its reconstruction.
 """
 
+import itertools
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -34,6 +35,7 @@ class FoundScan:
         series: Series Instance UID of single slices; None for a multi-frame file.
         usable: whether its headers are those of a reconstructed SPECT of enough slices.
         name: what tells it from its neighbours; see `series_name`.
+        patient: Patient ID, which nothing may print; "" if unknown.
     """
 
     files: tuple[Path, ...]
@@ -41,6 +43,7 @@ class FoundScan:
     series: str | None
     usable: bool
     name: str
+    patient: str = field(default="", repr=False)
 
     @property
     def folder(self) -> Path:
@@ -189,10 +192,19 @@ def _groups(headers):
             groups.append([header])
         else:
             series[header.series, header.patient].append(header)
-    for members in series.values():
+    for members in itertools.chain.from_iterable(map(_by_study, series.values())):
         groups.extend([members] if _one_stack(members) else _by_folder(members))
     order = {header.path: number for number, header in enumerate(headers)}
     return sorted(groups, key=lambda group: order[group[0].path])
+
+
+def _by_study(members):
+    """Two examinations under one series number are two scans; a stray image of another study makes no second one."""
+    studies = defaultdict(list)
+    for member in members:
+        studies[member.study].append(member)
+    stacks = [study for study in studies.values() if sum(image.reconstruction for image in study) >= MIN_SLICES]
+    return list(studies.values()) if len(stacks) > 1 else [members]
 
 
 def _one_stack(members):
@@ -225,6 +237,7 @@ def _scan_of(headers, additions):
         series=None if first.alone else first.series,
         usable=usable,
         name=series_name(first.path, len(kept), first.number, first.series),
+        patient=first.patient,
     )
     return scan, worth_a_word
 

@@ -3,10 +3,8 @@
 Every figure of this software is a ratio, so a slope alone changes nothing; a zero in the wrong place changes all.
 """
 
-import numpy as np
-
 from ..base.errors import DaTscanError
-from .dicom_header import nested_item, number, own_numbers
+from .dicom_header import holds, nested_item, numbers, own_numbers
 from .volume_file import damaged
 
 MAP_WARNING = (
@@ -27,8 +25,10 @@ def slope_and_intercept(dataset, index: int, name: str) -> tuple[float, float]:
         name: for the error sentences.
 
     Raises:
-        DaTscanError: a slope of zero, or a map that is no straight line.
+        DaTscanError: a slope of zero, numbers that cannot be read, or values that are given by a table.
     """
+    if nested_item(dataset, "ModalityLUTSequence") is not None:
+        raise _by_table(name, "Modality LUT")
     mapped = _mapped(dataset, index, name)
     return _rescale(dataset, index, name) if mapped is None else mapped
 
@@ -52,9 +52,7 @@ def _mapped(dataset, index, name):
         if place is None:
             continue
         if own_numbers(place, "RealWorldValueLUTData") is not None:
-            raise DaTscanError(
-                f"{name} gives its values by a table (Real World Value LUT), not by a slope: export it with a slope."
-            )
+            raise _by_table(name, "Real World Value LUT")
         slope, intercept = (own_numbers(place, f"RealWorldValue{key}", 1) for key in ("Slope", "Intercept"))
         if slope is None or intercept is None or not slope[0]:
             return None
@@ -66,12 +64,26 @@ def _mapped(dataset, index, name):
 
 
 def _rescale(dataset, index, name):
-    values = {}
-    own = nested_item(dataset, "PerFrameFunctionalGroupsSequence", "PixelValueTransformationSequence", index=index)
-    for keyword, default in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0)):
-        value = own_numbers(own, keyword, 1)
-        values[keyword] = number(dataset, keyword) if value is None else float(value[0])
-        values[keyword] = default if values[keyword] is None else values[keyword]
-    if values["RescaleSlope"] == 0 or not np.isfinite(values["RescaleIntercept"]):
+    slope = _of_frame(dataset, "RescaleSlope", 1.0, index, name)
+    intercept = _of_frame(dataset, "RescaleIntercept", 0.0, index, name)
+    if slope == 0:
         raise damaged(name)
-    return values["RescaleSlope"], values["RescaleIntercept"]
+    return slope, intercept
+
+
+def _of_frame(dataset, keyword, default, index, name):
+    """A number of the frame's own, of all frames, or of a list one for each frame, as some software writes."""
+    own = nested_item(dataset, "PerFrameFunctionalGroupsSequence", "PixelValueTransformationSequence", index=index)
+    values = own_numbers(own, keyword, 1)
+    values = numbers(dataset, keyword) if values is None else values
+    if values is None and not holds(dataset, keyword) and not holds(own, keyword):
+        return default
+    frames = own_numbers(dataset, "NumberOfFrames", 1)
+    if values is None or len(values) not in (1, 1 if frames is None else int(frames[0])):
+        what = "slope" if keyword == "RescaleSlope" else "intercept"
+        raise DaTscanError(f"{name} states a rescale {what} that cannot be read: correct it, or export it again.")
+    return float(values[index if len(values) > 1 else 0])
+
+
+def _by_table(name, table):
+    return DaTscanError(f"{name} gives its values by a table ({table}), not by a slope: export it with a slope.")

@@ -26,6 +26,17 @@ def files_below(folder: Path) -> Iterator[Path]:
             folders.clear()
 
 
+def hidden_below(folder: Path) -> Iterator[Path]:
+    """Hidden files in the folders that `files_below` walks, but those in which macOS keeps what Finder knows (`._`).
+
+    Raises:
+        DaTscanError: a folder cannot be listed.
+    """
+    for parent, folders, files in _walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in sorted(files) if name[0] == "." and name[:2] != "._")
+
+
 def links_out_of(folder: Path) -> list[Path]:
     """Links below a folder to folders that do not lie below it, in the order of their paths.
 

@@ -9,14 +9,16 @@ from ..base.errors import DaTscanError
 from .bids import PARTICIPANTS_FILE, is_bids, read_bids
 from .case_names import Place, safe_name, unique_names
 from .dicom_series import find_scans
-from .folders import files_below, links_out_of
+from .folders import files_below, hidden_below, links_out_of
 from .leftovers import may_be_scan
 from .manifest import MANIFEST_SUFFIXES, read_manifest
+from .medium import is_index, missing_images, not_copied
 from .other_formats import belongs_to_header
 from .scan import VOLUME_SUFFIXES
 from .scan_checks import cannot_be_opened, display_name
 from .series_name import short_hash
 from .stated import Stated
+from .study_date import parse_date
 
 __all__ = ["Case", "Survey", "collect_cases", "is_volume", "safe_name", "survey", "survey_files"]
 
@@ -133,7 +135,17 @@ def _named(found, cases):
     names = unique_names([place for _, place in cases])
     found.cases = [replace(case, name=name) for (case, _), name in zip(cases, names, strict=True)]
     found.doubtful = [case.name for case in found.cases if case.doubtful]
+    undated = [case for case in found.cases if _has_unread_date(case)]
+    if undated:
+        found.notes.append(
+            f"Dates that cannot be read, so that no earlier scan is known: {len(undated)}, first of "
+            f"{undated[0].name}; write YYYY-MM-DD."
+        )
     return found
+
+
+def _has_unread_date(case):
+    return bool(case.other.get("patient") and case.other.get("date")) and parse_date(case.other["date"]) is None
 
 
 def _key(case):
@@ -189,6 +201,7 @@ def _cases_at(path, found):
         return [_of_file(path, path.parent)]
     cases = _cases_of_files(list(files_below(path)), path, found)
     cases += [_of_link(link, path) for link in links_out_of(path)]
+    found.notes += _note_of_hidden(path)
     if not cases:
         raise DaTscanError(f"{display_name(path)} holds no scan: give DICOM NM, NIfTI, NRRD or MHA files.")
     return sorted(cases, key=lambda case: (case[0].path.parts, case[0].series or ""))
@@ -199,6 +212,8 @@ def _cases_of_files(files, root, found):
     unread = {file for file in dicom.not_dicom if may_be_scan(file)}
     cases = [_of_file(file, root, doubtful=file in unread) for file in files if is_volume(file) or file in unread]
     cases += [_of_dicom(scan, root) for scan in dicom.scans]
+    missing = {file: missing_images(file, files) for file in files if is_index(file)}
+    cases += [_of_index(file, root, images) for file, images in missing.items() if images]
     found.copies += dicom.copies
     found.additions += dicom.additions
     found.other_series += dicom.others
@@ -223,6 +238,18 @@ def _of_link(path, root):
     return replace(case, error=sentence), place
 
 
+def _of_index(path, root, missing):
+    case, place = _of_file(path, root, doubtful=True)
+    return replace(case, error=str(not_copied(display_name(path), len(missing)))), place
+
+
+def _note_of_hidden(folder):
+    hidden = [path for path in hidden_below(folder) if is_volume(path) or path.suffix.lower() in (".dcm", ".ima")]
+    if hidden:
+        shown = ", ".join(map(display_name, hidden[:_MOST_NAMES])) + (", ..." if len(hidden) > _MOST_NAMES else "")
+        yield f"Hidden files that may be scans, not looked at: {len(hidden)}, {shown}."
+
+
 def _of_dicom(scan, root):
     """Slices are called after their folder, which says little, and their series, which stays."""
     if scan.series is None:
@@ -232,7 +259,8 @@ def _of_dicom(scan, root):
     folders = [display_name(Path(part)) for part in where.parts] or [display_name(root)]
     above = _above(root) if where.parts else _above(root)[1:]
     case = Case("", scan.folder, scan.series, files=scan.files, source=scan.name)
-    return case, Place((*folders, short_hash(scan.series)), above, f"{where.as_posix()} {scan.series}")
+    identity = f"{where.as_posix()} {scan.series} {scan.study} {scan.patient}"  # only its hash is ever shown
+    return case, Place((*folders, short_hash(scan.series)), above, identity)
 
 
 def _parts(where):

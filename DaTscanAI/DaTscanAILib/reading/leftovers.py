@@ -4,6 +4,7 @@ Such a file becomes a case, whose reading says what is wrong; the others are pas
 """
 
 import re
+import zlib
 from pathlib import Path
 
 from .metaimage import is_metaimage
@@ -17,6 +18,7 @@ _NO_SCANS = re.compile(
     re.IGNORECASE,
 )
 _HEAD_BYTES = 2**14
+_HEADER_BYTES = 540  # of NIfTI-2
 
 
 def may_be_scan(path: Path) -> bool:
@@ -36,6 +38,11 @@ def may_be_scan(path: Path) -> bool:
 
 
 def _is_volume(head):
-    """A volume without its suffix. Compressed ones are known by their name alone."""
+    """A volume without its suffix, or with that of gzip alone."""
+    if head.startswith(b"\x1f\x8b"):
+        try:
+            head = zlib.decompressobj(wbits=31).decompress(head, _HEADER_BYTES)
+        except zlib.error:
+            return False
     nifti = is_nifti(head) and (head[344:347] in (b"n+1", b"ni1") or head[4:7] in (b"n+2", b"ni2"))
     return nifti or head.startswith(b"NRRD000") or (is_metaimage(head) and b"ElementDataFile" in head)

@@ -55,6 +55,8 @@ def parse_metaimage(path: Path, head: bytes, name: str) -> VolumeFile:
         raise unsupported(name, "numbers written as text")
     if fields.get("HeaderSize", "0") != "0":
         raise unsupported(name, "a skip before the data")
+    if _numbers(fields.get("ElementToIntensityFunctionOffset", "0"), name) != [0.0]:
+        raise unsupported(name, "an offset of its values")  # ITK itself passes over it
     data_file = fields["ElementDataFile"]
     attached = data_file == "LOCAL"
     return VolumeFile(

@@ -23,6 +23,7 @@ _FIELDS = {
     "vox_offset": (("f4", 108), ("i8", 168)),
     "scl_slope": (("f4", 112), ("f8", 176)),
     "scl_inter": (("f4", 116), ("f8", 184)),
+    "intent_code": (("i2", 68), ("i4", 504)),
     "xyzt_units": (("u1", 123), ("i4", 500)),
     "qform_code": (("i2", 252), ("i4", 344)),
     "sform_code": (("i2", 254), ("i4", 348)),
@@ -54,6 +55,9 @@ _OTHER_NUMBERS = {
 _MILLIMETRES = {1: 1000.0, 3: 0.001}  # of a metre, a micrometre; everything else is taken as mm
 _MAGIC = {1: (b"n+1", b"ni1"), 2: (b"n+2\0\r\n\x1a\n", b"ni2\0\r\n\x1a\n")}
 SPACES = {"scanner": 1, "mni": 4}
+_EXTENDER_BYTES = 4  # between the header of a single file and its voxels, whatever the offset says
+# What a file declares itself to be: statistics of some test, or labels; 1001, an estimate, may be uptake.
+_STATISTICS, _LABELS = range(2, 25), (1002, 1003)
 # The two affines of a converted file differ by rounding; beyond this they are two different statements.
 _CONFLICT_MM = 1.0
 _CONFLICT_WARNING = (
@@ -102,11 +106,12 @@ def parse_nifti(path: Path, head: bytes, compressed: bool, name: str) -> VolumeF
     shape = _shape(header, name)
     check_shape(name, shape)
     affine, warnings = _affine(header, shape, name)
+    _check_intent(header, name)
     offset, slope, intercept = (float(header[key]) for key in ("vox_offset", "scl_slope", "scl_inter"))
-    if not 0 <= offset < 2**31:
+    scaled = slope != 0 and np.isfinite(slope)  # zero and NaN say that there is no scaling
+    if not 0 <= offset < 2**31 or (scaled and not np.isfinite(intercept)):
         raise damaged(name)
     pair = header["magic"].startswith(b"ni")
-    scaled = slope != 0 and np.isfinite([slope, intercept]).all()
     data_path, compressed = data_file_of(path, name) if pair else (path, compressed)
     return VolumeFile(
         format="NIfTI",
@@ -115,7 +120,7 @@ def parse_nifti(path: Path, head: bytes, compressed: bool, name: str) -> VolumeF
         affine=affine,
         data_path=data_path,
         compression="gzip" if compressed else "",
-        skip=int(offset) if pair else max(int(offset), header.dtype.itemsize),
+        skip=int(offset) if pair else max(int(offset), header.dtype.itemsize + _EXTENDER_BYTES),
         slope=slope if scaled else 1.0,
         intercept=intercept if scaled else 0.0,
         warnings=warnings,
@@ -154,6 +159,15 @@ def _header(head, name):
     if header["magic"] in _MAGIC[version]:
         return header
     raise no_orientation(name, "Analyze 7.5 format") if version == 1 else damaged(name)
+
+
+def _check_intent(header, name):
+    code = int(header["intent_code"])
+    if code in _STATISTICS or code in _LABELS:
+        what = "labels" if code in _LABELS else "a statistic"
+        raise DaTscanError(
+            f"{name} says that its numbers are {what} (intent code {code}), no uptake: give the reconstruction."
+        )
 
 
 def _shape(header, name):

@@ -11,12 +11,15 @@ from .pairs import DATA_SUFFIXES, header_of
 _BEGINNINGS = (
     (0, b"PK\x03\x04", "a zip archive"),
     (0, b"PK\x05\x06", "a zip archive"),
+    (0, b"PK\x07\x08", "a part of a zip archive"),
     (0, b"7z\xbc\xaf\x27\x1c", "an archive (7z)"),
     (0, b"Rar!\x1a\x07", "an archive (RAR)"),
     (257, b"ustar", "an archive (tar)"),
     (0, b"BZh", "a compressed file (bzip2)"),
     (0, b"\xfd7zXZ\0", "a compressed file (xz)"),
     (0, b"\x28\xb5\x2f\xfd", "a compressed file (zstd)"),
+    (0, b"\x1f\x9d", "a compressed file (compress)"),
+    (0, b"MSCF", "an archive (cabinet)"),
     (0, b"MATRIX7", "an ECAT image"),
     (0, b"CDF\x01", "a NetCDF or MINC image"),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 or MINC image"),
@@ -31,6 +34,8 @@ _SUFFIXES = {
     ".gipl": "a GIPL image",
     ".par": "a Philips PAR/REC image",
     ".head": "an AFNI image",
+    ".iso": "an image of a CD",
+    ".nrg": "an image of a CD",
 }
 # Zip archives and HDF5 files by content that nobody keeps scans in.
 _HARMLESS = re.compile(
@@ -43,7 +48,8 @@ _HEADLESS = (".raw", ".zraw", ".i00", ".s00", ".hv.v")
 _TEXT_HEADERS = re.compile(r"\.(n?hdr|mhd|h\d\d|hv|hs)$", re.IGNORECASE)
 _SMALLEST_SCAN = 20**3
 _DECOMPRESSED = 2**16
-_SCAN_NAMES = re.compile(r"\.(nii|dcm|ima|img|hdr|nrrd|mha|mhd|tar)\.(bz2|xz|zst)$", re.IGNORECASE)
+# Of compressed files: the suffix of a scan, or none, as exports name their images.
+_SCAN_NAMES = re.compile(r"(\.(nii|dcm|ima|img|hdr|nrrd|mha|mhd|tar|\d+)|^[^.]*)\.(bz2|xz|zst|z)$", re.IGNORECASE)
 
 
 def other_format(path: Path, head: bytes) -> str | None:

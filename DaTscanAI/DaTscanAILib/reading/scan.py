@@ -11,6 +11,7 @@ import numpy as np
 from ..base.errors import DaTscanError
 from ..base.files import atomic_write_bytes
 from ..mni.geometry import voxel_spacing
+from .empty_slices import check_no_empty_slices
 from .metaimage import is_metaimage, parse_metaimage
 from .nifti import is_nifti, nifti_bytes, parse_nifti
 from .not_covered import without_uncovered
@@ -71,6 +72,8 @@ def checked_scan(name: str, scan: Scan) -> Scan:
     """
     scan = without_uncovered(name, scan)
     check_values(name, scan.voxels)
+    if scan.covered is None:
+        check_no_empty_slices(name, scan.voxels)
     return scan
 
 

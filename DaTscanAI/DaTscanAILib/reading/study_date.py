@@ -1,5 +1,6 @@
 """When a scan was made, for the time between two scans; nothing else looks at dates."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -7,6 +8,12 @@ from ..base.errors import DaTscanError
 from .dicom_header import is_dicom, quiet, read_dataset, text
 
 _KEYWORDS = ("AcquisitionDate", "StudyDate", "SeriesDate")
+# Ways to write a date, and which group is year, month, day.
+_FORMS = (
+    (re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})"), (1, 2, 3)),
+    (re.compile(r"([0-9]{4})[-./]([0-9]{1,2})[-./]([0-9]{1,2})"), (1, 2, 3)),
+    (re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})"), (3, 2, 1)),
+)
 
 
 @quiet()
@@ -33,11 +40,16 @@ def study_date(path: Path) -> date | None:
 
 
 def parse_date(text: str) -> date | None:
-    """Of DICOM's 20260131, or 2026-01-31; None for anything else."""
-    digits = text.strip().replace("-", "")
-    if len(digits) != 8 or not digits.isdecimal():
-        return None
-    try:
-        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
-    except ValueError:
-        return None
+    """Of 20260131, 2026-01-31, 2026.01.31, 2026/01/31 or 31.01.2026; None for anything else.
+
+    With slashes day and month cannot be told apart where the year comes last.
+    """
+    for form, order in _FORMS:
+        found = form.fullmatch(text.strip())
+        if found:
+            year, month, day = (int(found[place]) for place in order)
+            try:
+                return date(year, month, day)
+            except ValueError:
+                return None
+    return None

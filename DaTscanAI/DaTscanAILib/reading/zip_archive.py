@@ -16,6 +16,7 @@ MAX_ENTRIES = 20_000
 _CHUNK = 2**20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError)
+_OTHER_METHODS = {9: "Deflate64", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 
 
 def is_zip(head: bytes) -> bool:
@@ -61,6 +62,9 @@ def unpacked_scan(path: Path, name: str) -> Iterator:
             raise DaTscanError(
                 f"{name} is a zip archive without a scan: give DICOM NM, NIfTI, NRRD or MHA."
             ) from error
+        said = next((case.error for case in cases if case.error), None)
+        if said:
+            raise DaTscanError(f"{name}: {said}")
         if len(cases) > 1:
             raise DaTscanError(f"{name} holds {len(cases)} scans: unpack it, and give the folder.")
         if cases[0].path.suffix.lower() == ".zip":  # an archive may hold itself
@@ -89,7 +93,8 @@ def _unpack(archive, folder, name):
     left = MAX_FILE_BYTES
     for number, entry in enumerate(entries):
         if entry.compress_type not in _METHODS:
-            raise NotImplementedError
+            method = _OTHER_METHODS.get(entry.compress_type, "an unknown method")
+            raise DaTscanError(f"{name} is a zip archive compressed with {method}: unpack it, and give the folder.")
         target = _inside(folder, entry.filename, number)
         with archive.open(entry) as source, target.open("wb") as file:
             while chunk := source.read(_CHUNK):
