@@ -24,6 +24,7 @@ from .quantification.compared_scan import compare_with_normals
 from .quantification.mirroring import ipsilateral_left
 from .quantification.normals import NormalDatabase
 from .quantification.other_method import Method, quantify_with
+from .quantification.overflow import overflow_of
 from .quantification.reference_check import check_reference
 from .quantification.sbr import describe_quantification, quantify
 from .quantification.scaling import normalize
@@ -265,7 +266,7 @@ class _Run:
         if registration.looks_like:
             other = registration.looks_like
             return f"{name} is no DAT scan, it looks like {other}: give the reconstruction of a DAT scan."
-        fault = None if registration.accepted else fault_of_image(self.scan, name)
+        fault = overflow_of(self.scan, name) or (None if registration.accepted else fault_of_image(self.scan, name))
         if fault:
             return fault
         if not registration.accepted and registration.flipped:

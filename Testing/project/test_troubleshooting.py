@@ -15,6 +15,7 @@ PAGE = ROOT / "Resources" / "Documentation" / "troubleshooting.md"
 GIVING_SENTENCES = {
     ("analysis.py", "refusal"),
     ("classification/torch_problems.py", "torch_problem"),
+    ("quantification/overflow.py", "overflow_of"),
     ("quantification/stored_values.py", "refusal"),
     ("quantification/stored_values.py", "fault_of_image"),
 }

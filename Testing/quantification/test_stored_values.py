@@ -1,8 +1,4 @@
-"""Stored values that cannot carry a ratio are said: each copy of a scan whose SBR changes by more than 10 %.
-
-A background that was subtracted is said only where it empties the surroundings of the head; the page of warnings
-says so, and no test here claims more.
-"""
+"""Stored values that cannot carry a ratio are said: each copy of a scan whose SBR changes by more than 10 %."""
 
 import json
 from dataclasses import replace
@@ -15,6 +11,7 @@ from DaTscanAILib.analysis import Analyzer
 from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.base.resources import resource_path
 from DaTscanAILib.mni.atlas import load_atlas
+from DaTscanAILib.quantification.overflow import overflow_of
 from DaTscanAILib.quantification.sbr import quantify
 from DaTscanAILib.quantification.scaling import normalize
 from DaTscanAILib.quantification.stored_values import StoredValues, check_stored_values, fault_of_image
@@ -24,7 +21,7 @@ from DaTscanAILib.simulation.cameras import FAMILIES
 from DaTscanAILib.simulation.simulator import Settings, simulate_scan
 from DaTscanAILib.simulation.storage import as_integers, store
 
-PLAIN = StoredValues(0.1, 0.01, 0.1, 5000.0, 0.01, False)
+PLAIN = StoredValues(0.1, 0.01, 0.1, 5000.0, 0.01, False, zeros_in_air=0.3, step_at_air=0.02)
 
 
 @pytest.fixture(scope="module", params=["normal", "reduced"])
@@ -71,9 +68,9 @@ COPIES = {
     "8 bits, top at 80 %": eight_bits(0.8),
     "window of a screen": window,
     **{f"zero below {share}": below(share) for share in (0.1, 0.2, 0.3, 0.4)},
-    **{f"subtracted {share}": below(share, kept=1.0) for share in (0.15, 0.2)},
+    **{f"subtracted {share}": below(share, kept=1.0) for share in (0.02, 0.03, 0.05, 0.1, 0.15, 0.2)},
     **{f"integers to {largest}": integers(largest) for largest in (3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 30, 40, 50)},
-    **{f"added {share}": added(share) for share in (-0.05, 0.02, 0.05, 0.1)},
+    **{f"added {share}": added(share) for share in (-0.05, -0.03, 0.02, 0.05, 0.1)},
 }
 
 
@@ -167,6 +164,7 @@ SENTENCES = {
     "zeros_around": (0.6, "60% of the head's surroundings are exactly zero"),
     "air": (0.12, "at 12% of the brain's background and should be near zero: the SBRs are too low"),
     "of_a_picture": (True, "run over 256 levels"),
+    "zeros_in_air": (0.9, "90% of the air around the head is exactly zero and ends in a step"),
 }
 
 
@@ -176,6 +174,46 @@ def test_each_count_has_its_warning(name):
     (warning,) = replace(PLAIN, **{name: value}).warnings
     assert words in warning
     assert replace(PLAIN, **{name: value}).refusal("x") is None
+
+
+def test_zeros_that_fade_out_or_are_rounding_are_no_step():
+    """Air of exactly zero alone is what some software makes; a step of one stored value is rounding."""
+    assert replace(PLAIN, zeros_in_air=0.95, step_at_air=0.004).warnings == ()
+    assert replace(PLAIN, zeros_in_air=0.95, step_at_air=0.03, steps=40.0).warnings == ()
+
+
+def test_a_background_subtracted_inside_a_circle_alone_is_seen_in_the_air(registered):
+    """The corners stay at zero, and the air around the head falls below it."""
+    scan, affine = registered
+    x, y = np.ogrid[: scan.voxels.shape[0], : scan.voxels.shape[1]]
+    middle = np.array(scan.voxels.shape[:2]) / 2
+    inside = (np.hypot(x - middle[0], y - middle[1]) < 0.45 * min(scan.voxels.shape[:2]))[..., None]
+    copy = np.where(inside, scan.voxels - 0.04 * scan.voxels.max(), 0).astype(np.float32)
+    sbr, counts = counted(replace(scan, voxels=copy), affine)
+    assert change_of(sbr, counted(scan, affine)[0]) > 0.1
+    assert any("and should be near zero: the SBRs are too high" in warning for warning in counts.warnings)
+
+
+def wrapped(largest, modulus=2**16):
+    """Stored in 16 bits without a scale that fits: what is larger begins again at zero."""
+
+    def copy(voxels):
+        return (np.rint(np.maximum(voxels, 0) * (largest / voxels.max())).astype(np.int64) % modulus).astype(
+            np.uint16
+        )
+
+    return copy
+
+
+@pytest.mark.parametrize("largest", [1.2 * 2**16, 1.7 * 2**16])
+@pytest.mark.parametrize("signed", [False, True])
+def test_numbers_that_outgrew_their_type_are_said(largest, signed, registered):
+    scan, _ = registered
+    assert overflow_of(scan, "x") is None
+    copy = wrapped(largest / (2 if signed else 1))(scan.voxels)
+    copy = copy.view(np.int16) if signed else copy
+    sentence = overflow_of(replace(scan, voxels=copy.astype(np.float32)), "reduced.dcm")
+    assert sentence.startswith("reduced.dcm drops from its highest to its lowest values inside a hot spot")
 
 
 REFUSALS = {

@@ -2,8 +2,10 @@
 
 Told by counting values as they are stored, not resampled, where they count: in the striata, in the reference region
 and around the head. The limits were set on simulated scans of six camera families (`simulate --storage plain` stays
-silent) and their copies made worse: whatever changed an SBR by more than 10 % is said, but for a background that was
-subtracted so far out that the surroundings of the head do not show it.
+silent) and their copies made worse: whatever changed an SBR by more than 10 % is said.
+
+A background that was subtracted, negative values set to zero, is told by the air: scatter and blur leave little
+there, but seldom nothing, and what they leave fades away. Here the air is exactly zero and ends in a step.
 """
 
 from dataclasses import asdict, dataclass
@@ -19,12 +21,21 @@ _FEW_STEPS, _TOO_FEW_STEPS = 8.0, 2.5
 _AT_CEILING, _MUCH_AT_CEILING = 1.0, 15.0  # ml; the SBR of a striatum is measured in 15 ml
 _ZEROS, _MANY_ZEROS = 0.25, 0.50  # noisy back-projections, negative values cut off, reach 0.1
 _ZEROS_AROUND = 0.35
+_ZEROS_IN_AIR, _STEP = 0.75, 0.012  # plain scans: up to 0.3 and, where there is more, a step of 0.002
+_FEWEST_STEPS = 1.5  # of a stored value: a single one is rounding
 _AIR, _FAR_FROM_ZERO = 0.08, 0.25
 _LEVELS_OF_A_PICTURE = 255  # steps between them
 _SAME = 1e-5  # of the range of values: a plateau that was resampled is one but for rounding
 _THINNED = 5  # of the reference region one voxel in so many is looked at
 _AROUND = (14.0, 24.0)  # mm outside the brain: scalp and what lies just outside it
 _AROUND_ABOVE = -20.0  # MNI mm
+_NEAR_AIR, _AIR_FROM, _AIR_TO = (
+    10.0,
+    24.0,
+    60.0,
+)  # mm outside the brain: from where the step, where the air is counted
+_COARSE = 2  # of the grid's voxels one along each axis, for the air
+_LEAST_AIR = 300
 _LEAST_IN_A_PLANE = 100
 _IMAGE_AT_CEILING = 20.0  # ml
 _FEWEST_VALUES = 17
@@ -40,8 +51,10 @@ class StoredValues:
         zeros: share of the reference region that is exactly zero.
         zeros_around: share of the scalp and of what lies just outside it that has the lowest value of the scan.
         steps: grey levels between zero and the reference level; a million stands for more.
-        air: level of the image's corners over the reference level.
+        air: level of the image's corners over the reference level, or of the air around the head if that is below.
         of_a_picture: the values run over exactly 256 levels.
+        zeros_in_air: share of the air around the head that has the lowest value of the scan.
+        step_at_air: from that value to those beside it, typically, over the reference level.
     """
 
     at_ceiling_ml: float
@@ -50,6 +63,8 @@ class StoredValues:
     steps: float
     air: float
     of_a_picture: bool
+    zeros_in_air: float = 0.0
+    step_at_air: float = 0.0
 
     def refusal(self, name: str) -> str | None:
         """Why there can be no answer, one sentence that begins with the scan's name; None if there can."""
@@ -112,6 +127,11 @@ class StoredValues:
                 f"{self.zeros_around:.0%} of the head's surroundings are exactly zero, as after a threshold or a "
                 "mask: if a background was subtracted, the SBRs are too high."
             )
+        elif self.zeros_in_air > _ZEROS_IN_AIR and self.step_at_air > max(_STEP, _FEWEST_STEPS / self.steps):
+            yield (
+                f"{self.zeros_in_air:.0%} of the air around the head is exactly zero and ends in a step, as where a "
+                "background was subtracted: if so, the SBRs are too high."
+            )
         if self.of_a_picture:
             yield (
                 "The values run over 256 levels, as in pictures of a screen: if its window cut values off at either "
@@ -137,21 +157,26 @@ def check_stored_values(scan: Scan, scanner_from_mni: np.ndarray, reference_leve
     ceiling = highest - _SAME * (highest - lowest)
     voxel_from_mni = np.linalg.inv(scan.affine) @ scanner_from_mni
     striata, reference, around = (_indices(voxel_from_mni, points, measured) for points in _points())
+    near_air, air = (_indices(voxel_from_mni, points, measured) for points in _points_of_air())
     step = _smallest_step(voxels[reference], reference[2])
+    corners = _level_of_corners(voxels, scan.covered)
+    below = min(0.0, float(np.median(voxels[air]))) if air[0].size > _LEAST_AIR else 0.0
     return StoredValues(
         at_ceiling_ml=float((voxels[striata] >= ceiling).sum() * VOXEL_VOLUME_ML),
         zeros=_share(voxels[reference] == 0),
         zeros_around=_share(voxels[around] <= lowest),
         steps=min(reference_level / step, 1e6) if step > 0 else 1e6,
-        air=_level_of_air(voxels, scan.covered) / reference_level,
+        air=(min(below, corners) if below else corners) / reference_level,
         of_a_picture=step > 0 and round((highest - lowest) / step) == _LEVELS_OF_A_PICTURE,
+        zeros_in_air=_share(voxels[air] <= lowest) if air[0].size > _LEAST_AIR else 0.0,
+        step_at_air=_step_from(lowest, voxels, near_air) / reference_level,
     )
 
 
 def fault_of_image(scan: Scan, name: str) -> str | None:
     """What is wrong with the values of a scan that could not be registered, one sentence; None if nothing is."""
     values = scan.voxels[_measured(scan)]
-    air, bright = _level_of_air(scan.voxels, scan.covered), float(np.percentile(values, 98))
+    air, bright = _level_of_corners(scan.voxels, scan.covered), float(np.percentile(values, 98))
     if bright > 0 and abs(air) > _FAR_FROM_ZERO * bright:
         return (
             f"{name}: the image's corners are not near zero, as where the rescale intercept was lost: export the "
@@ -187,6 +212,35 @@ def _points():
     around[:, :, : round((_AROUND_ABOVE - GRID_AFFINE[2, 3]) / GRID_SPACING)] = False
     thinned = (np.argwhere(atlas.reference)[::_THINNED], np.argwhere(around)[::_THINNED])
     return tuple(apply_affine(GRID_AFFINE, index) for index in (np.argwhere(striata), *thinned))
+
+
+@lru_cache(maxsize=1)
+def _points_of_air():
+    """MNI points `(n, 3)` from the scalp outwards, also beyond the grid, and those of them that lie in the air."""
+    from scipy.ndimage import distance_transform_edt
+
+    spacing = GRID_SPACING * _COARSE
+    margin = int(_AIR_TO / spacing) + 1
+    outside = np.pad(~load_atlas().brain[::_COARSE, ::_COARSE, ::_COARSE], margin, constant_values=True)
+    distance = distance_transform_edt(outside) * spacing
+    index = np.argwhere((distance > _NEAR_AIR) & (distance < _AIR_TO))
+    points = apply_affine(GRID_AFFINE, (index - margin) * _COARSE)
+    above = points[:, 2] > _AROUND_ABOVE
+    return points[above], points[above & (distance[tuple(index.T)] > _AIR_FROM)]
+
+
+def _step_from(lowest, voxels, places):
+    """Median step from the lowest value to others beside it; 0 where nothing but it is there."""
+    index = np.array(places)[:, voxels[places] <= lowest]
+    beside = []
+    for axis in range(3):
+        for way in (-1, 1):
+            other = index.copy()
+            other[axis] = np.clip(other[axis] + way, 0, voxels.shape[axis] - 1)
+            beside.append(voxels[tuple(other)])
+    beside = np.concatenate(beside)
+    beside = beside[beside > lowest]
+    return float(np.median(beside)) - lowest if beside.size else 0.0
 
 
 def _measured(scan):
@@ -227,7 +281,7 @@ def _least_difference(values):
     return float(np.diff(different).min()) if different.size > 1 else 0.0
 
 
-def _level_of_air(voxels, covered):
+def _level_of_corners(voxels, covered):
     """Median of the eight corners, an eighth of each axis long; 0 where nothing was measured there."""
     corners = np.ix_(*[np.r_[0 : max(1, n // 8), n - max(1, n // 8) : n] for n in voxels.shape])
     values = voxels[corners] if covered is None else voxels[corners][covered[corners]]
