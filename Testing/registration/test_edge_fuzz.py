@@ -124,4 +124,5 @@ if __name__ == "__main__":
             refused += outcome is None or not outcome["registration"]["accepted"]
         except Exception as error:
             print(f"{number}: {type(error).__name__} {error}", flush=True)
-    print(f"{count} trials: {answered} accepted, {refused} refused", flush=True)
+        if (number - first) % 10 == 9 or number == first + count - 1:
+            print(f"{number - first + 1} trials: {answered} accepted, {refused} refused", flush=True)
