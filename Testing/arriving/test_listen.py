@@ -356,7 +356,7 @@ def test_receivers_that_are():
 @pytest.mark.fault_injection
 def test_the_command_takes_a_study_sends_results_on_and_ends_cleanly(tmp_path):
     """Of the command's own process: SIGTERM, exit status 0, a status that says so, nothing of the patient left."""
-    environment = batch_stub.installed_everywhere(tmp_path, DATSCANAI_STUB_DICOM="1")
+    environment = batch_stub.installed_everywhere(tmp_path)
     with archive([factory.NM_CLASS]) as (port, got):
         command = [
             *batch_stub.command("listen"),
@@ -367,7 +367,8 @@ def test_the_command_takes_a_study_sends_results_on_and_ends_cleanly(tmp_path):
             "--min-free-mib",
             "0",
         ]
-        command += ["--every-seconds", "0.1", "--send-to", f"ARCHIVE@127.0.0.1:{port}", "--allow", "PACS1@127.0.0.1"]
+        command += ["--every-seconds", "0.1", "--dicom-results", "--send-to", f"ARCHIVE@127.0.0.1:{port}"]
+        command += ["--allow", "PACS1@127.0.0.1"]
         with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
             try:
                 own_port = int(wait_for(lambda: port_in(tmp_path / "out" / "service.log")))

@@ -190,6 +190,7 @@ def log_of(root):
     [
         (["watch", "gone", "--output", "out"], "gone is no folder that can be watched"),
         (["watch", ".", "--output", "out", "--send-to", "PACS"], "'PACS' names no receiver"),
+        (["watch", ".", "--output", "out", "--send-to", "PACS@h:104"], "nothing to send without --dicom-results"),
         (["listen", "--port", "0", "--bind", "0.0.0.0", "--output", "out"], "Anybody who reaches 0.0.0.0 could send"),
     ],
 )

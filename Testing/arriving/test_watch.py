@@ -288,6 +288,22 @@ def test_two_hundred_studies_in_flat_memory(place, monkeypatch):
     assert sizes[-1] - sizes[3] < 10 * 2**20
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all names are Unicode")
+def test_a_name_that_is_no_utf_8_is_a_name_all_the_same(place):
+    """CDs burnt under old Windows; such a file ended the service."""
+    folder = place.inbox / os.fsdecode(b"M\xfcller")
+    scan = save_volume(place.inbox / "scan.nii", 8)
+    folder.mkdir()
+    for name in (b"K\xf6ln.nii", b"K\xe4ln.nii"):
+        shutil.copy(scan, folder / os.fsdecode(name))
+    place.arrive()
+    assert [row["label"] for row in place.rows().values()] == ["reduced"] * 3
+    assert len(set(place.runs)) == 3
+    place.start()
+    place.arrive()
+    assert len(place.runs) == 3
+
+
 # --- results sent on --------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from DaTscanAILib.batch import options as batch_options
 from DaTscanAILib.reading.scan import write_volume
 from DaTscanAILib.reporting import page
 from DaTscanAILib.reporting import result_files as results
+from DaTscanAILib.reporting.dicom_results import write as dicom_results
 
 TESTING = Path(__file__).resolve().parent  # of what its processes import
 LIBRARY = TESTING.parents[1] / "DaTscanAI"
@@ -81,17 +82,23 @@ def install(patch=setattr):
         patch(module, "check_options", lambda options: None)
     patch(identity, "_model_facts", lambda name: ["stub", name])
     patch(results, "_write_pictures", write_pictures)
+    patch(dicom_results, "write_dicom_results", lambda folder, *_: write_dicom(folder))
     patch(page, "shared_pictures", dict)  # they take longer than a small batch
 
 
 def write_pictures(folder, analysis, report):
     (folder / "overview.png").write_bytes(b"a picture")
-    if os.environ.get("DATSCANAI_STUB_DICOM"):  # in the place of DICOM results
-        import dicom_factory
-
-        dicom_factory.save(dicom_factory.nm_dataset(shape=(20, 20, 20)), folder / "result.dcm")
+    if os.environ.get("DATSCANAI_STUB_DICOM"):
+        write_dicom(folder)
     if report:
         (folder / "report.pdf").write_bytes(b"a report")
+
+
+def write_dicom(folder):
+    """In the place of DICOM results."""
+    import dicom_factory
+
+    dicom_factory.save(dicom_factory.nm_dataset(shape=(20, 20, 20)), folder / "result.dcm")
 
 
 def environment(*paths):

@@ -5,6 +5,7 @@ Whatever ends the process, the next one finds each unit either untouched, begun,
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ CREATE TABLE IF NOT EXISTS units (
     unsent TEXT DEFAULT '[]', send_after REAL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY COLLATE NOCASE, unit TEXT);
 """
+# Before the bytes of a path that is no UTF-8, as old Windows CDs have them: SQLite takes no such text.
+_BYTES = "//bytes/"
 # The unit of files that belong to no scan, and the beginning of that of a study's objects beside its reconstruction.
 NO_SCAN, OTHER_OBJECTS = "", "study "
 
@@ -71,7 +74,7 @@ class Ledger:
         with self._all_or_nothing():
             self._database.execute("CREATE TEMP TABLE IF NOT EXISTS listing (path TEXT PRIMARY KEY, size, mtime)")
             self._database.execute("DELETE FROM listing")
-            rows = ((file.path, file.size, file.mtime) for file in listing)
+            rows = ((_stored(file.path), file.size, file.mtime) for file in listing)
             self._database.executemany("INSERT OR REPLACE INTO listing VALUES (?, ?, ?)", rows)
             self._database.execute("DELETE FROM files WHERE path NOT IN (SELECT path FROM listing)")
             self._database.execute(
@@ -85,11 +88,11 @@ class Ledger:
     def unknown_files(self) -> list[str]:
         """Files that are new or have changed, of which it is not known where they belong."""
         found = self._database.execute("SELECT path FROM files WHERE unit IS NULL ORDER BY path")
-        return [path for (path,) in found]
+        return [_restored(path) for (path,) in found]
 
     def assign(self, path: str, unit: str, study: str = "") -> None:
         """Note where a file belongs: unit (`NO_SCAN` for one that belongs to none) and study ("" if unknown)."""
-        self._database.execute("UPDATE files SET unit = ?, study = ? WHERE path = ?", (unit, study, path))
+        self._database.execute("UPDATE files SET unit = ?, study = ? WHERE path = ?", (unit, study, _stored(path)))
 
     def has_scan(self, study: str) -> bool:
         """Whether a study has a reconstruction, beside which its other objects may be passed over."""
@@ -101,14 +104,13 @@ class Ledger:
 
     def make_old(self, folder: str) -> None:
         """Let the files of a folder count as unchanged for long: whoever sent them said that this is all."""
-        self._database.execute(
-            "UPDATE files SET seen = 0 WHERE substr(path, 1, ?) = ?", (len(folder) + 1, f"{folder}/")
-        )
+        beginning = _stored(f"{folder}/")
+        self._database.execute("UPDATE files SET seen = 0 WHERE substr(path, 1, ?) = ?", (len(beginning), beginning))
 
     def files_of(self, unit: str) -> list[str]:
         """Paths of a unit's files, in their order."""
         found = self._database.execute("SELECT path FROM files WHERE unit = ? ORDER BY path", (unit,))
-        return [path for (path,) in found]
+        return [_restored(path) for (path,) in found]
 
     # --- units ---
 
@@ -140,7 +142,9 @@ class Ledger:
                 "WHERE unit = ?",
                 (state, json.dumps(rows), json.dumps(list(unsent)), unit),
             )
-            self._database.executemany("UPDATE files SET settled = 1 WHERE path = ?", ((path,) for path in files))
+            self._database.executemany(
+                "UPDATE files SET settled = 1 WHERE path = ?", ((_stored(path),) for path in files)
+            )
 
     def forgive_others(self, unit: str) -> None:
         """A study's other objects came before its reconstruction, this unit: they need no row of their own."""
@@ -205,3 +209,15 @@ class Ledger:
         self._database.execute(
             "UPDATE units SET unsent = ?, send_after = ? WHERE unit = ?", (json.dumps(left), after, unit)
         )
+
+
+def _stored(path):
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return _BYTES + os.fsencode(path).hex()
+    return path
+
+
+def _restored(path):
+    return os.fsdecode(bytes.fromhex(path.removeprefix(_BYTES))) if path.startswith(_BYTES) else path

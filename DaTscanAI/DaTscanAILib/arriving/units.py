@@ -19,7 +19,7 @@ def unit_of(path: Path) -> tuple[str, str]:
 
     Both are made of hashes, so that no identifier of a patient is kept.
     """
-    alone = f"file {path}"
+    alone = f"file {path}".encode(errors="surrogateescape").decode(errors="backslashreplace")
     if is_volume(path):
         return alone, ""
     header = read_header(path)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from ..base.errors import DaTscanError
 from .arguments import add_chain_options, add_result_options, batch_options, not_negative, positive, result_options
 
 _MIB = 2**20
@@ -81,4 +82,7 @@ def sender(options, door):
         return None
     from ..arriving.send import Sender, Target
 
-    return Sender(Target.parsed(options.send_to), door, options.send_tls)
+    target = Target.parsed(options.send_to)
+    if not options.dicom_results:
+        raise DaTscanError("--send-to has nothing to send without --dicom-results: give both.")
+    return Sender(target, door, options.send_tls)
