@@ -11,6 +11,7 @@ Nothing but simulated scans is used. `--scale` makes all cohorts smaller, to try
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -149,6 +150,14 @@ def evaluate_model(work, options):
             print(f"== {one.name}: evaluated already ({output / 'parts.json'})")
 
 
+def examine_maps(work, options):
+    """The gates of the maps, by `explain-check`; its exit status only says whether all are reached."""
+    arguments = [work / "model", "--output", work / "gates", "--workers", str(options.workers), "--device", "cpu"]
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1] / "DaTscanAI")}
+    subprocess.run([sys.executable, "-m", "DaTscanAILib", "explain-check", *arguments], env=environment)
+    print((work / "gates" / "explain_check.md").read_text(encoding="utf-8"))
+
+
 def write_card(work, _):
     """The model's page from the evaluations, with what each figure's scans share with the training."""
     found = {}
@@ -160,7 +169,8 @@ def write_card(work, _):
             "parts": json.loads((folder / "parts.json").read_text(encoding="utf-8")),
         }
     metadata = json.loads((work / "model" / "configs" / "metadata.json").read_text(encoding="utf-8"))
-    text = claim.with_section(card.page(metadata, found), metadata)
+    gates = (work / "gates" / "explain_check.md").read_text(encoding="utf-8")
+    text = claim.with_section(card.page(metadata, found, gates), metadata)
     atomic_write_bytes(work / "model" / "docs" / "README.md", text.encode())
     print(f"{work / 'model' / 'docs' / 'README.md'}: {len(text.splitlines())} lines")
 
@@ -194,6 +204,7 @@ STEPS = {
     "train": train_model,
     "simulate-others": simulate_others,
     "evaluate": evaluate_model,
+    "gates": examine_maps,
     "card": write_card,
 }
 ON_REQUEST = {"install": install}

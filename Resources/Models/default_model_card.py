@@ -26,15 +26,16 @@ SOURCES = {
 }
 
 
-def page(metadata: dict, found: dict) -> str:
+def page(metadata: dict, found: dict, gates: str) -> str:
     """Markdown.
 
     Args:
         metadata: of the model folder.
         found: by cohort `evaluation.json`, its `parts` and what training has `seen` of it.
+        gates: table that `explain-check` has written of the model's maps.
     """
     parts = [_head(metadata), _training(metadata), _answers(found), _stored(found), _patterns(found), _doubt(found)]
-    return "\n\n".join([*parts, _grades(found), _reality(), _making()]) + "\n"
+    return "\n\n".join([*parts, _grades(found), _maps(gates), _reality(), _making()]) + "\n"
 
 
 def _head(metadata):
@@ -45,6 +46,14 @@ def _head(metadata):
 lower putamen left) as **normal**, **reduced** or **uncertain**, and grade the loss of six regions of the striatum.
 Research use only, not a medical device. **Everything on this page was measured on simulated scans.** How it reads
 patients is not known."""
+
+
+def _maps(gates):
+    table = gates.split("\n", 1)[1].strip()  # without its title
+    return f"""## How far its maps can be believed
+By `explain-check`; terms and tests stand in `Resources/Documentation/explanations.md`.
+
+{table}"""
 
 
 def _training(metadata):

@@ -78,10 +78,11 @@ def test_the_page_says_of_each_figure_what_training_has_seen_and_what_real_scans
             "rule": {"doubt": [0.1, 0.9]},
         },
     }
-    page = card.page(metadata, found)
+    page = card.page(metadata, found, "# Gates\nSimulated scans.\n\n| gate | measured |\n|---|---|\n| sign | 0.9 |\n")
     assert "| seen in training | neither heads nor cameras |" in page
     assert "0.988 (0.950-1.000) of 80" in page
     assert "about\n0.95 (DaT-Park" in page
     assert "measured on simulated scans" in page
     # Badly stored cohorts are added up: 3 of each source in either.
     assert "| unlike the training scans | 3 (3) / 3 (3) | 3 (3) / 3 (3) | 3 (3) / 3 (3) | 6 (6) / 6 (6) |" in page
+    assert "| sign | 0.9 |" in page
