@@ -42,7 +42,7 @@ EXPECTED = {
     "back-to-front": {"turned": ("", "the header seems to hold the head back to front", None)},
     "background-threshold": {
         "threshold20": ("", "of the reference region is exactly zero, as a display threshold", None),
-        "threshold30": ("", "as after a display threshold", None),
+        "threshold30": ("", "of the reference region is exactly zero, as a display threshold", None),
     },
     "bogus-sform": {"bogus": ("", "contradicts itself: its matrix has voxels of 1 mm", None)},
     "bright-border": {"border": ("reduced", "", None)},

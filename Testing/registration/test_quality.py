@@ -41,7 +41,7 @@ def test_a_misfit_never_speaks_for_a_fit():
     assert sum(weight != 0 for weight in weights.values()) >= 7
 
 
-@pytest.mark.parametrize("name", ["unexplained", "unusual_pattern", "largest_component", "unusual_shape"])
+@pytest.mark.parametrize("name", ["unexplained", "unusual_pattern", "disagreement", "unusual_shape"])
 def test_the_quality_falls_with_each_misfit(name):
     template = load_template()
     qualities = [quality_of(fit_with(**{name: factor * GOOD[name]}), template) for factor in (1, 2, 4, 8)]
@@ -60,12 +60,12 @@ def test_the_quality_falls_with_each_misfit(name):
     ],
 )
 def test_the_reason_names_what_weighs_most(features, words):
-    assert words in reason_of(fit_with(**features), load_template(), without_zeros=False)
+    assert words in reason_of(fit_with(**features), load_template(), cut_away=False)
 
 
 def test_a_lost_fit_says_so():
     lost = Fit(PRIOR_MEAN, np.zeros(0), dict(LOST_FEATURES))
-    assert reason_of(lost, load_template(), without_zeros=False) == "no head was found"
+    assert reason_of(lost, load_template(), cut_away=False) == "no head was found"
     assert quality_of(lost, load_template()) == 0
 
 

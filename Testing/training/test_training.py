@@ -91,7 +91,7 @@ def test_an_interrupted_training_ends_like_an_undisturbed_one(cohort, trained, t
 
 def test_a_step_changes_the_sums_of_a_wide_dense_layer_by_little():
     """Adam's first step changes every weight by the learning rate, here 1e-3 for 6000 inputs: a sum by 6."""
-    plan = replace(PLANS["compact"], learning_rate=1e-3, weight_decay=0.0)
+    plan = replace(PLANS["compact"], learning_rate=1e-3, weight_decay=0.0, dense_rate=None)
     torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.Linear(6000, 4), torch.nn.Linear(4, 2))
     before = [parameter.detach().clone() for parameter in network.parameters()]

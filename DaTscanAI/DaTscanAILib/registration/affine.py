@@ -28,6 +28,7 @@ BAD_BY_HAND = (
     "correct it or go back to the automatic one."
 )
 DOUBTFUL = "The registration is doubtful (quality {quality:.2f}): check it by eye, and by hand if it is off."
+MOSTLY_ZERO = 0.6  # of the voxels; a circle leaves a quarter
 OF_OTHER_IMAGES = 0.01  # the quality of what its content tells to be no DAT scan
 WITHOUT_SURROUNDINGS = (
     "The surroundings of the brain seem to be cut away (zeros): the scan was registered without them. Give the scan "
@@ -131,9 +132,14 @@ def _registration(found: Found, scan: Scan, template: Template) -> Registration:
         turned=found.turned or None,
         sides_known=found.sides_known,
         looks_like=other,
-        reason=None if accepted else reason_of(found.fit, template, found.without_zeros),
+        reason=None if accepted else reason_of(found.fit, template, _cut_away(found, voxels)),
         warnings=(WITHOUT_SURROUNDINGS,) if found.without_zeros and accepted else (),
     )
+
+
+def _cut_away(found, voxels):
+    """Whether the surroundings of the brain seem to be missing: fitted without zeros, or most of the scan is zero."""
+    return found.without_zeros or np.mean(voxels == 0) > MOSTLY_ZERO
 
 
 def _with_doubt(registration):

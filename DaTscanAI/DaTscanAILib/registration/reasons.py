@@ -18,13 +18,13 @@ _REASONS = {
 }
 
 
-def reason_of(fit: Fit, template: Template, without_zeros: bool) -> str:
+def reason_of(fit: Fit, template: Template, cut_away: bool) -> str:
     """The end of a sentence "was not accepted: ...".
 
     Args:
         fit: the best that was found.
         template: that was fitted.
-        without_zeros: the fit took zeros as not measured.
+        cut_away: the surroundings of the brain seem to be missing.
     """
     features = fit.features
     if not fit.coefficients.size:
@@ -41,5 +41,8 @@ def reason_of(fit: Fit, template: Template, without_zeros: bool) -> str:
         return _REASONS[foremost]
     if features["strange_below"] > _GLANDS:
         return "strong uptake below the brain, as of salivary glands, disturbs it"
-    cut_away = f"the surroundings of the brain were cut away (give the scan before that), and {_NO_DAT}"
-    return cut_away if without_zeros else _NO_DAT
+    return (
+        f"the surroundings of the brain were cut away (give the scan before that), and {_NO_DAT}"
+        if cut_away
+        else _NO_DAT
+    )

@@ -5,7 +5,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ..analysis import Analysis
 from ..base.errors import DaTscanError
 from ..base.files import hidden_beside, replace_folder
 from ..reading.dicom_source import read_dicom_source
@@ -85,6 +84,8 @@ def _source_files(volume_node) -> SourceFiles:
 
 def _analysis(case, normals, clinical):
     """The case's nodes as the core knows them."""
+    from ..analysis import Analysis  # not when the module opens: it brings scipy
+
     result, relevance = with_clinical(case.result, clinical or {}), case.get(RELEVANCE)
     return Analysis(
         result,
