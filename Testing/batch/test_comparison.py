@@ -62,7 +62,8 @@ def test_dates_come_from_dicom_and_from_nowhere_else(tmp_path):
     assert study_date(volume) is None
     assert dataset_date is None or dataset_date.year > 1990
     assert parse_date("20240229").isoformat() == parse_date("2024-02-29").isoformat() == "2024-02-29"
-    assert parse_date("20230229") is parse_date("29.2.2024") is parse_date("") is None
+    assert parse_date("29.2.2024").isoformat() == "2024-02-29"
+    assert parse_date("20230229") is parse_date("29/2/2024") is parse_date("") is None
 
 
 def test_three_scans_are_refused(capsys, tmp_path):

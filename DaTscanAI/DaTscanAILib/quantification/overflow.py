@@ -9,7 +9,7 @@ import numpy as np
 from ..mni.geometry import voxel_spacing
 from ..reading.scan_record import Scan
 
-_JUMP = 0.7  # of the range of values, from one voxel to the next
+_JUMP = 0.8  # of the range of values, from one voxel to the next; sharp scans reach 0.7
 _DEPTH = 0.6  # of a hole, of the range of values
 _FEWEST_JUMPS = 3
 _SAME = 1e-5  # of the range of values
