@@ -163,18 +163,26 @@ def test_names_on_the_disk_and_in_the_log_are_hashes(tmp_path, caplog):
     assert "777" not in said
 
 
+def resident_bytes():
+    """Of this process, where the system tells it; else 0."""
+    path = Path("/proc/self/statm")
+    return int(path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if path.exists() else 0
+
+
 @pytest.mark.fault_injection
-def test_two_hundred_studies_in_a_row(tmp_path):
+def test_two_hundred_studies_in_a_row_in_flat_memory(tmp_path):
     (dataset,) = study(8, multiframe=True)
     with listening(tmp_path / "in", most_per_minute=1000) as receiver:
-        threads = threading.active_count()
+        threads, sizes = threading.active_count(), []
         for number in range(200):
             factory.set_identity(dataset)
             dataset.SeriesInstanceUID = f"1.2.3.{number}"
             assert send(receiver.port, [dataset]) == [STORED]
+            sizes.append(resident_bytes())
         wait_for(lambda: threading.active_count() <= threads + 1)
         assert len(wait_for(receiver.completed)) + len(receiver.completed()) == 200
         assert receiver._arrivals == {}
+        assert sizes[-1] - sizes[40] < 10 * 2**20  # of sender and receiver together
     assert len(received(tmp_path / "in")) == 200
 
 

@@ -331,6 +331,22 @@ def test_the_dicom_files_of_the_results_are_sent_once(tmp_path):
     assert len(place.sends) == 1
 
 
+def test_results_that_were_written_and_not_noted_are_sent_all_the_same(tmp_path):
+    """Killed between the folder of results and the ledger: the next process keeps the results, and sends them."""
+    place = with_results(Place(tmp_path, send=lambda files: []))
+    save_volume(place.inbox / "scan.nii", 8)
+    whole = place.ledger.finish
+    place.ledger.finish = lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        place.arrive()
+    place.ledger.finish = whole
+    assert place.sends == []
+    place.start()
+    place._run = None  # what is there is kept
+    place.arrive().arrive()
+    assert place.sends == [["SR0000.dcm"]]
+
+
 def test_what_could_not_be_sent_is_sent_later_also_by_the_next_process(tmp_path):
     place = with_results(Place(tmp_path, send=lambda files: files))
     save_volume(place.inbox / "scan.nii", 8)

@@ -133,6 +133,11 @@ class Ledger:
             )
             return self._database.execute("SELECT attempts FROM units WHERE unit = ?", (unit,)).fetchone()[0]
 
+    def has_rows(self, unit: str) -> bool:
+        """Whether a unit has been worked on to the end before."""
+        found = self._database.execute("SELECT rows FROM units WHERE unit = ?", (unit,)).fetchone()
+        return found is not None and found[0] != "[]"
+
     def finish(self, unit: str, files: list[str], rows: list[dict], unsent: list[str] = ()) -> None:
         """Note what became of a unit with these files, and which files of its results are to be sent."""
         state = FAILED if any(row["error"] for row in rows) else DONE

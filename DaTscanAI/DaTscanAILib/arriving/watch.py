@@ -167,7 +167,7 @@ class Watcher:
         if any(outcome.may_succeed_later for outcome in outcomes) and attempts < MOST_ATTEMPTS:
             self._postpone(unit, attempts, "no space or memory")
             return
-        self._finish(unit, files, outcomes)
+        self._finish(unit, files, outcomes, attempts)
 
     def _cases(self, unit, files):
         """Cases whose names no other unit has."""
@@ -198,9 +198,11 @@ class Watcher:
         self._ledger.postpone(unit, self._clock() + wait)
         self._log.warning("scan %s: %s, again in %.0f s", short_hash(unit), why, wait)
 
-    def _finish(self, unit, files, outcomes):
+    def _finish(self, unit, files, outcomes, attempts):
         rows = [outcome.row for outcome in outcomes]
-        fresh = [outcome.case for outcome in outcomes if not outcome.resumed]
+        # Results that are kept have been sent, unless the process ended between writing and noting them.
+        noted = attempts == 1 and self._ledger.has_rows(unit)
+        fresh = [outcome.case for outcome in outcomes if not (outcome.resumed and noted)]
         self._ledger.finish(unit, files, rows, self._to_send(fresh) if self._send else ())
         if not unit.startswith(OTHER_OBJECTS):
             self._ledger.forgive_others(unit)
