@@ -149,14 +149,19 @@ def test_the_same_scan_sent_again_is_kept_as_it_is(place):
     assert len(place.rows()) == 1
 
 
-def test_a_scan_whose_service_ended_after_its_results_were_written_is_taken_over(place):
-    """Killed between the folder of results and the ledger's note of it."""
-    save_volume(place.inbox / "scan.nii", 8)
+def killed_before_the_note(place):
+    """What arrives is worked on, and the process ends between the folder of results and the ledger's note of it."""
     whole = place.ledger.finish
     place.ledger.finish = lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         place.arrive()
     place.ledger.finish = whole
+
+
+def test_a_scan_whose_service_ended_after_its_results_were_written_is_taken_over(place):
+    """Killed between the folder of results and the ledger's note of it."""
+    save_volume(place.inbox / "scan.nii", 8)
+    killed_before_the_note(place)
     written = (place.output / "scan" / "result.json").stat().st_mtime_ns
     place.start()
     place.arrive()
@@ -335,11 +340,7 @@ def test_results_that_were_written_and_not_noted_are_sent_all_the_same(tmp_path)
     """Killed between the folder of results and the ledger: the next process keeps the results, and sends them."""
     place = with_results(Place(tmp_path, send=lambda files: []))
     save_volume(place.inbox / "scan.nii", 8)
-    whole = place.ledger.finish
-    place.ledger.finish = lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt)
-    with pytest.raises(KeyboardInterrupt):
-        place.arrive()
-    place.ledger.finish = whole
+    killed_before_the_note(place)
     assert place.sends == []
     place.start()
     place._run = None  # what is there is kept

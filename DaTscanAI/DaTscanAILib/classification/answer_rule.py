@@ -73,6 +73,16 @@ class AnswerRule:
     unlike_cut: float | None = None
     votes: int | None = None
 
+    def votes_disagree(self, votes: dict[str, int]) -> bool:
+        """Whether the sensitive and the specific vote end differently; never for a network without biased heads.
+
+        Args:
+            votes: members for "reduced" by head.
+        """
+        if "sensitive" not in votes or "specific" not in votes:
+            return False
+        return (votes["sensitive"] >= self.sensitive_votes) != (votes["specific"] >= self.specific_votes)
+
     def label_of(self, probability: float) -> str:
         """The answer by the probability alone, without votes and other reasons of doubt."""
         if self.doubt is not None and self.doubt[0] < probability < self.doubt[1]:

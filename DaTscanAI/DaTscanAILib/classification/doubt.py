@@ -53,11 +53,7 @@ def _band(rule, probability):
 
 
 def _votes(rule, votes, members):
-    if "sensitive" not in votes or "specific" not in votes:
-        return None
-    sensitive = votes["sensitive"] >= rule.sensitive_votes
-    specific = votes["specific"] >= rule.specific_votes
-    if sensitive == specific:
+    if not rule.votes_disagree(votes):
         return None
     return Doubt(
         "votes",

@@ -36,14 +36,17 @@ def with_doubt(
     probability = np.array([one.probability for one in evidence])
     unsure = np.minimum(probability, 1 - probability)
     wrong = 0.5 * (unsure + ((probability >= rule.threshold) != (np.asarray(labels) == 1)))
-    best = None
-    for votes, edge in product(_votes(rule, logits.shape[1]), np.linspace(plan.doubt[0], 0.5, _EDGES)):
-        doubted = (unsure > edge) | _disagree(evidence, *votes)
-        share, left = np.average(doubted, weights=weights), np.average(wrong * ~doubted, weights=weights)
-        if share <= plan.doubt_share and (best is None or left < best[0]):
-            best = left, votes, round(float(edge), 3)
-    _, (sensitive, specific), edge = best
-    return replace(rule, doubt=(edge, round(1 - edge, 3)), sensitive_votes=sensitive, specific_votes=specific)
+    chosen, least = None, np.inf
+    for sensitive, specific in _votes(rule, logits.shape[1]):
+        voted = replace(rule, sensitive_votes=sensitive, specific_votes=specific)
+        disagree = np.array([voted.votes_disagree(one.votes) for one in evidence])
+        for edge in np.linspace(plan.doubt[0], 0.5, _EDGES):
+            doubted = (unsure > edge) | disagree
+            share, left = np.average(doubted, weights=weights), np.average(wrong * ~doubted, weights=weights)
+            if share <= plan.doubt_share and left < least:
+                band = round(float(edge), 3)
+                chosen, least = replace(voted, doubt=(band, round(1 - band, 3))), left
+    return chosen  # at the least the rule without votes and band, which doubts nothing
 
 
 def _votes(rule, members):
@@ -51,11 +54,3 @@ def _votes(rule, members):
     if not {"sensitive", "specific"} <= set(rule.heads or {}):
         return [(rule.sensitive_votes, rule.specific_votes)]
     return [*product(range(1, members + 1), repeat=2), (members + 1, members + 1)]
-
-
-def _disagree(evidence, sensitive, specific):
-    if "sensitive" not in evidence[0].votes:
-        return np.zeros(len(evidence), bool)
-    return np.array(
-        [(one.votes["sensitive"] >= sensitive) != (one.votes["specific"] >= specific) for one in evidence]
-    )

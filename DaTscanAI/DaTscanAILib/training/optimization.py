@@ -18,7 +18,7 @@ def new_network(plan):
 
     network = build_network(plan.architecture)
     dense = first_dense(network)
-    if dense is not None:
+    if dense is not None and plan.initial_scale != 1:
         with torch.no_grad():
             dense.weight.mul_(plan.initial_scale)
     return network
