@@ -210,10 +210,11 @@ def test_restoring_keeps_the_sum(box):
 def test_the_input_tells_the_uptake(box, from_reference):
     voxels = np.random.default_rng(3).uniform(0, 6, GRID_SHAPE).astype(np.float32)
     preprocessing = Preprocessing(box=box, from_reference=from_reference, scale=2.0)
-    plain = Preprocessing(box=box, offset=0.0).apply(voxels, load_atlas(), MIDWAY)
-    np.testing.assert_allclose(
-        preprocessing.uptake(preprocessing.apply(voxels, load_atlas(), MIDWAY), MIDWAY), plain, atol=2e-6
+    plain, reference = (
+        Preprocessing(box=box, offset=0.0).apply(image, load_atlas(), MIDWAY) for image in (voxels, MIDWAY)
     )
+    difference = 2 * preprocessing.apply(voxels, load_atlas(), MIDWAY)
+    np.testing.assert_allclose(reference - difference if from_reference else 1 + difference, plain, atol=2e-6)
 
 
 def test_loss_is_positive_and_normal_uptake_negative_seen_from_reference():

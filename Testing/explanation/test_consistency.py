@@ -57,13 +57,13 @@ def test_the_cut_parts_the_classes(striatum_images):
     cut = relevance_cut(maps, images, labels, np.zeros((6, 1, 2)), [None] * 6, model, load_atlas())
     means = []
     for image in striatum_images.images:
-        scan = preprocessing.restore(preprocessing.uptake(image.astype(np.float32), MIDWAY))
+        scan = preprocessing.restore(image.astype(np.float32))
         means.append(lower_putamen_relevance(-108 * (scan - MIDWAY))[0])
     assert max(means[::2]) < cut <= min(means[1::2]) * (1 + 1e-3)
     # Each is also the mirrored one by one half.
     halves = []
     for image in images:
-        scan = preprocessing.restore(preprocessing.uptake(image.astype(np.float32), MIDWAY))
+        scan = preprocessing.restore(image.astype(np.float32))
         difference = scan - MIDWAY
         both = -54 * (difference + (mirror(scan) - MIDWAY)[::-1])
         halves.append(lower_putamen_relevance(both)[0])

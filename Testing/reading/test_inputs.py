@@ -331,6 +331,14 @@ def test_rows_are_counted_as_a_spreadsheet_counts_them(tmp_path):
     cases = collect_cases([manifest(tmp_path, text)])
     assert cases[1].error.startswith("list.csv row 4 ")
     assert cases[1].name == "row4"
+    assert [case.row for case in cases] == [2, 4]
+
+
+def test_rows_are_counted_without_excels_separator_line_and_with_blank_ones(tmp_path):
+    volume(tmp_path / "scan.nii")
+    text = "sep=;\nscan;site\n\nscan.nii;a\n\n\nscan.nii;b\n"
+    assert [(case.row, case.site) for case in collect_cases([manifest(tmp_path, text)])] == [(3, "a"), (6, "b")]
+    assert [case.row for case in collect_cases([tmp_path / "scan.nii"])] == [None]
 
 
 def test_a_link_inside_the_folder_may_lead_elsewhere(tmp_path):

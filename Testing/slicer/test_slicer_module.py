@@ -501,7 +501,11 @@ def test_a_scan_whose_orientation_was_assumed_has_no_sides_in_the_scene_either(s
     assert result["quantification"]["lower_putamen"] is None
     assert set(result["quantification"]["sbr"].values()) == {None}
     table = Case.of(volume).get(TABLE).GetTable()
-    assert {table.GetValue(row, 1).ToString() for row in range(table.GetNumberOfRows())} == {"-"}
+    assert [table.GetColumnName(column) for column in range(table.GetNumberOfColumns())] == [
+        "SBR",
+        "Lower side",
+        "Other side",
+    ]
     logic.showRegions(volume)
     segmentation = Case.of(volume).get(REGIONS).GetSegmentation()
     names = [segmentation.GetNthSegment(index).GetName() for index in range(segmentation.GetNumberOfSegments())]
@@ -566,6 +570,18 @@ def test_the_table_has_z_scores_and_limits_where_there_are_normals(slicer):
     ]
     row = [table.GetCellText(1, column) for column in range(7)]
     assert row == ["Putamen", "2.13", "-1.7", "1.02", "-4.0", "70 %", "1.6-3.9"]
+
+
+def test_the_table_shows_the_ratios_of_a_scan_without_sides(slicer):
+    from picture_factory import result_without_sides
+
+    from DaTscanAILib.slicer_adapters.tables import write_sbr_table
+
+    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
+    write_sbr_table(table, result_without_sides())
+    columns = range(table.GetNumberOfColumns())
+    assert [table.GetColumnName(column) for column in columns] == ["SBR", "Lower side", "Other side"]
+    assert [table.GetCellText(1, column) for column in columns] == ["Putamen", "1.02", "2.13"]
 
 
 # ---- batch

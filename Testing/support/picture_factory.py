@@ -5,6 +5,7 @@ import copy
 import numpy as np
 
 from DaTscanAILib.mni.geometry import scaling_and_translation
+from DaTscanAILib.quantification.unknown_sides import hide_sides
 
 GRID_SHAPE, GRID_ORIGIN = (91, 109, 91), (-90.0, -126.0, -72.0)
 MRI_SHAPE, MRI_ORIGIN = (181, 217, 181), (-90.0, -125.0, -71.0)
@@ -77,3 +78,11 @@ RESULT = {
 def result_with(**changes) -> dict:
     """A complete result with some of its entries replaced."""
     return {**copy.deepcopy(RESULT), **changes}
+
+
+def result_without_sides() -> dict:
+    """The same result of a scan whose left and right are unknown."""
+    result = result_with(registration={"quality": 0.93, "accepted": True, "sides_known": False})
+    result["quantification"]["sbr_aal"] = {}
+    hide_sides(result)
+    return result

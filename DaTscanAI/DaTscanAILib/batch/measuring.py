@@ -30,7 +30,7 @@ class MeasuredScan:
         values: by key of `measures.KEYS`; empty where the scan cannot be used.
         fingerprint: None where the scan cannot be used.
         voxels_sha256: tells a scan that is listed twice.
-        row: of the manifest, its header being row 1.
+        row: of the manifest as a spreadsheet counts them, the header being row 1.
         error: why it cannot be used, a sentence.
     """
 

@@ -45,7 +45,7 @@ def usable_normals(manifest: Path, workers: int = 1, smoothness: float | None = 
     if len(normals) < len(cases):
         print(f"{len(cases) - len(normals)} scans labelled reduced are left out.", file=sys.stderr)
     check_enough(len(normals), display_name(manifest))
-    rows = {case.name: row for row, case in enumerate(cases, start=2)}
+    rows = {case.name: case.row or place for place, case in enumerate(cases, start=2)}  # BIDS datasets have no rows
     measured = [
         replace(scan, row=rows[scan.case.name])
         for scan in measure_cases(normals, workers, smoothness)

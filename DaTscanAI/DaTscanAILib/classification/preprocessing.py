@@ -66,11 +66,6 @@ class Preprocessing:
         """Whether networks see the patient's own sides, not the lower putamen on the left."""
         return self.box == "slab72"
 
-    def uptake(self, image: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        """The clipped scan that `apply` has made an input of, in its box; inside the brain only if that is masked."""
-        difference = image * np.float32(self.scale)
-        return self._boxed(reference) - difference if self.from_reference else difference + np.float32(self.offset)
-
     def restore(self, relevance: np.ndarray) -> np.ndarray:
         """A map of the input's shape put back onto the `(91, 109, 91)` grid; a slab's is spread over its slices."""
         if self.box == "slab72":

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from .scan_checks import cannot_be_opened, display_name
@@ -18,36 +19,41 @@ def files_below(folder: Path) -> Iterator[Path]:
     Raises:
         DaTscanError: a folder cannot be listed; what lies in it would be lost silently.
     """
-    for parent, folders, files in _walk(folder):
-        if _RESULT_FILE not in files or _VOLUMES_AND_DICOM.isdisjoint(files):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            yield from (Path(parent, name) for name in sorted(files) if not name.startswith("."))
-        else:
-            folders.clear()
+    for parent, _, files in _walk(folder):
+        yield from (Path(parent, name) for name in files if not name.startswith("."))
 
 
-def hidden_below(folder: Path) -> Iterator[Path]:
-    """Hidden files in the folders that `files_below` walks, but those in which macOS keeps what Finder knows (`._`).
+@dataclass(frozen=True)
+class Contents:
+    """What lies below a folder, but this project's own results, in the order of the folders and of their names.
+
+    Attributes:
+        files: as of `files_below`.
+        hidden: hidden files, but those in which macOS keeps what Finder knows (`._`).
+        links_out: links to folders that do not lie below the folder itself.
+    """
+
+    files: list[Path]
+    hidden: list[Path]
+    links_out: list[Path]
+
+
+def contents_of(folder: Path) -> Contents:
+    """What lies below a folder, found in one walk.
 
     Raises:
-        DaTscanError: a folder cannot be listed.
+        DaTscanError: a folder below cannot be listed.
     """
+    inside, found = folder.resolve(), Contents([], [], [])
     for parent, folders, files in _walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in sorted(files) if name[0] == "." and name[:2] != "._")
-
-
-def links_out_of(folder: Path) -> list[Path]:
-    """Links below a folder to folders that do not lie below it, in the order of their paths.
-
-    Raises:
-        DaTscanError: a folder cannot be listed.
-    """
-    inside, found = folder.resolve(), []
-    for parent, folders, _ in _walk(folder):
-        links = [Path(parent, name) for name in folders if not name.startswith(".")]
-        found += [link for link in links if link.is_symlink() and not _leads_into(link, inside)]
-    return sorted(found)
+        for name in files:
+            if not name.startswith("."):
+                found.files.append(Path(parent, name))
+            elif not name.startswith("._"):
+                found.hidden.append(Path(parent, name))
+        links = (Path(parent, name) for name in folders)
+        found.links_out.extend(link for link in links if link.is_symlink() and not _leads_into(link, inside))
+    return found
 
 
 def _leads_into(link, folder):
@@ -59,7 +65,13 @@ def _leads_into(link, folder):
 
 
 def _walk(folder):
-    return os.walk(folder, onerror=_unreadable)
+    """As `os.walk`, in the order of the names, without hidden folders and the results of an earlier run."""
+    for parent, folders, files in os.walk(folder, onerror=_unreadable):
+        if _RESULT_FILE in files and not _VOLUMES_AND_DICOM.isdisjoint(files):
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield parent, folders, sorted(files)
 
 
 def _unreadable(error):

@@ -9,7 +9,7 @@ from ..base.errors import DaTscanError
 from .bids import PARTICIPANTS_FILE, is_bids, read_bids
 from .case_names import Place, safe_name, unique_names
 from .dicom_series import find_scans
-from .folders import files_below, hidden_below, links_out_of
+from .folders import contents_of
 from .leftovers import may_be_scan
 from .manifest import MANIFEST_SUFFIXES, read_manifest
 from .medium import is_index, missing_images, not_copied
@@ -37,6 +37,7 @@ class Case(Stated):
         series: Series Instance UID of single slices.
         files: the single slices, wherever below `path` they lie.
         source: what tells the scan from its neighbours, for the table.
+        row: of its manifest as a spreadsheet counts them, the header being row 1; None without a manifest.
         doubtful: neither a volume by its name nor DICOM, but it may be a scan.
     """
 
@@ -45,6 +46,7 @@ class Case(Stated):
     series: str | None = None
     files: tuple[Path, ...] = ()
     source: str = field(default="", compare=False)
+    row: int | None = field(default=None, compare=False)
     doubtful: bool = False
 
 
@@ -168,7 +170,7 @@ def _cases_of_manifest(path):
         parts = (row.case,) if row.case else _parts(where) if where else (f"row{row.number}",)
         identity = where.as_posix() if where else ""
         source = display_name(row.scan) if row.scan else ""
-        case = Case("", row.scan, source=source, **row.stated())
+        case = Case("", row.scan, source=source, row=row.number, **row.stated())
         yield case, Place(parts, identity=identity, given=bool(row.case) and row.error is None)
 
 
@@ -199,9 +201,10 @@ def _cases_at(path, found):
         raise cannot_be_opened(display_name(path), error) from error
     if not path.is_dir():
         return [_of_file(path, path.parent)]
-    cases = _cases_of_files(list(files_below(path)), path, found)
-    cases += [_of_link(link, path) for link in links_out_of(path)]
-    found.notes += _note_of_hidden(path)
+    content = contents_of(path)
+    cases = _cases_of_files(content.files, path, found)
+    cases += [_of_link(link, path) for link in content.links_out]
+    found.notes += _note_of_hidden(content.hidden)
     if not cases:
         raise DaTscanError(f"{display_name(path)} holds no scan: give DICOM NM, NIfTI, NRRD or MHA files.")
     return sorted(cases, key=lambda case: (case[0].path.parts, case[0].series or ""))
@@ -243,11 +246,11 @@ def _of_index(path, root, missing):
     return replace(case, error=str(not_copied(display_name(path), len(missing)))), place
 
 
-def _note_of_hidden(folder):
-    hidden = [path for path in hidden_below(folder) if is_volume(path) or path.suffix.lower() in (".dcm", ".ima")]
-    if hidden:
-        shown = ", ".join(map(display_name, hidden[:_MOST_NAMES])) + (", ..." if len(hidden) > _MOST_NAMES else "")
-        yield f"Hidden files that may be scans, not looked at: {len(hidden)}, {shown}."
+def _note_of_hidden(files):
+    scans = [path for path in files if is_volume(path) or path.suffix.lower() in (".dcm", ".ima")]
+    if scans:
+        shown = ", ".join(map(display_name, scans[:_MOST_NAMES])) + (", ..." if len(scans) > _MOST_NAMES else "")
+        yield f"Hidden files that may be scans, not looked at: {len(scans)}, {shown}."
 
 
 def _of_dicom(scan, root):

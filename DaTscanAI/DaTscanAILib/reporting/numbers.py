@@ -13,9 +13,27 @@ GRADED_PARTS = ("caudate", "putamen_anterior", "putamen_posterior")
 _CLOSE = 0.5
 
 
+def sbr_headings(result: dict, words: Language = ENGLISH) -> list[str]:
+    """Headings of the columns of `sbr_rows`, without that of the names."""
+    if value_of(result, "quantification", "sbr_without_sides"):
+        return [words("table.lower_side"), words("table.other_side")]
+    columns = ("right", "left", "asymmetry", "right_against", "left_against")
+    has_normals = bool(value_of(result, "quantification", "normals", "measures"))
+    return [words(f"table.{name}") for name in (columns if has_normals else columns[:3])]
+
+
 def sbr_rows(result: dict, words: Language = ENGLISH) -> list[tuple[str, list[str]]]:
-    """Name and texts of each row: right, left, asymmetry, and right and left against normals where there are any."""
+    """Name and texts of each row: right, left, asymmetry, and right and left against normals where there are any.
+
+    Where left and right are unknown: the side with the lower putamen and the other one.
+    """
     quantification = value_of(result, "quantification") or {}
+    without_sides = value_of(quantification, "sbr_without_sides")
+    if without_sides:
+        return [
+            (words(f"table.{region}"), [number(value, words=words) for value in values])
+            for region, values in without_sides.items()
+        ]
     against = value_of(quantification, "normals", "measures") or {}
     rows = []
     for region in HOTTEST_VOLUME_ML:

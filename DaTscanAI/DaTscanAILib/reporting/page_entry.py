@@ -3,7 +3,7 @@
 import os
 from urllib.parse import quote
 
-from .numbers import SIDES, grade_rows, normals_note, sbr_rows
+from .numbers import SIDES, grade_rows, normals_note, sbr_headings, sbr_rows
 from .result_files import MAP_FILE, RESULT_FILE, SLICES_FILE, THUMBNAIL_FILE, is_refused, table_row
 from .unknown_sides import sides_are_unknown
 from .wording import (
@@ -20,7 +20,6 @@ from .wording import (
 
 FAILED = "failed"
 _LINKED = (RESULT_FILE, SLICES_FILE, MAP_FILE, THUMBNAIL_FILE, "normals.png", "overview.png", "report.pdf")
-_SBR_HEADINGS = ("", "Right", "Left", "Asymmetry", "Right against normals", "Left against normals")
 # Ends of `inputs_sha256` that tell whether a verdict was given on this result.
 _STAMP_LENGTH = 12
 
@@ -95,9 +94,9 @@ def _tables(measured) -> list[dict]:
     if not measured:
         return []
     rows = [[name, *texts] for name, texts in sbr_rows(measured)]
-    tables = [_table("Specific binding ratio (SBR)", _SBR_HEADINGS, rows)]
+    tables = [_table("Specific binding ratio (SBR)", ("", *sbr_headings(measured)), rows)]
     grades = [[name, *texts] for name, texts in grade_rows(measured)]
-    tables += [_table("Grade of loss, by the model", _SBR_HEADINGS[:3], grades, True)] if grades else []
+    tables += [_table("Grade of loss, by the model", ("", "Right", "Left"), grades, True)] if grades else []
     replaced = [list(column) for column in what_if_columns(measured)]
     title = "Probability of reduced uptake if one region were as in a mean normal scan"
     tables += [_table(title, ("Region", "Probability"), replaced, True)] if replaced else []

@@ -3,12 +3,14 @@
 from ..classification.grades import GRADES
 from .examination import examination_rows, is_from_header
 from .language import ENGLISH, Language
-from .numbers import GRADED_PARTS, SIDES, grade_rows, normals_note, sbr_rows
+from .numbers import GRADED_PARTS, SIDES, grade_rows, normals_note, sbr_headings, sbr_rows
 from .page_parts import GRAY, LEFT, RIGHT
 from .pdf import Page, text_width, wrap
 from .wording import value_of, what_if_columns
 
 _ROW = 11.0  # points
+_PLACES = (190, 240, 315, 417, 515)  # points from the left margin to the right ends of the columns of SBRs
+_PLACES_WITHOUT_SIDES = (330, 430)
 # From what is kept to what is lost; lightness falls evenly, so that print without colors tells them apart.
 GRADE_COLORS = ((222, 228, 234), (250, 214, 150), (240, 160, 70), (206, 96, 20), (120, 40, 10))
 _BAR_WIDTH, _BAR_HEIGHT = 46.0, 7.0
@@ -36,10 +38,10 @@ def draw_examination(page: Page, y: float, result: dict, words: Language = ENGLI
 
 def draw_ratios(page: Page, y: float, result: dict, words: Language = ENGLISH) -> float:
     """Specific binding ratios of both sides and their asymmetry; normals where the result has them; the lower end."""
-    rows = sbr_rows(result, words)
-    columns = (("right", 190), ("left", 240), ("asymmetry", 315), ("right_against", 417), ("left_against", 515))
-    columns = [(words(f"table.{name}"), place) for name, place in columns[: max(len(texts) for _, texts in rows)]]
-    y = _rows(page, y, words("table.title"), columns, rows)
+    headings = sbr_headings(result, words)
+    places = _PLACES_WITHOUT_SIDES if len(headings) == 2 else _PLACES[: len(headings)]
+    columns = list(zip(headings, places, strict=True))
+    y = _rows(page, y, words("table.title"), columns, sbr_rows(result, words))
     for line in wrap(normals_note(result, words) or "", RIGHT - LEFT, 7)[:2]:
         page.text(LEFT, y + 6, line, 7, color=GRAY)
         y += 8

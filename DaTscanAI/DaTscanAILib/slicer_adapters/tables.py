@@ -14,10 +14,16 @@ _DASH = "-"
 def write_sbr_table(node, result: dict) -> None:
     """Fill a table node with a result's specific binding ratios by region and side.
 
-    Where there are normals that fit, the z score stands beside each value, and the normals' limits at the end.
+    Where there are normals that fit, the z score stands beside each value, and the normals' limits at the end. Where
+    left and right are unknown, the sides are that of the lower putamen and the other one.
     """
     quantification = value_of(result, "quantification") or {}
     names = {"caudate": _("Caudate"), "putamen": _("Putamen"), "striatum": _("Striatum")}
+    without_sides = value_of(quantification, "sbr_without_sides")
+    if without_sides:
+        rows = [[name, *map(_number, without_sides[region])] for region, name in names.items()]
+        write_table(node, [_("SBR"), _("Lower side"), _("Other side")], rows)
+        return
     has_normals = value_of(quantification, "z") is not None
     rows = [[name, *_row(quantification, region, has_normals)] for region, name in names.items()]
     headings = [_("SBR"), _("Right"), _("z right"), _("Left"), _("z left"), _("Asym."), _("Normal")]
