@@ -10,6 +10,7 @@ differ, so the limits are wide. With `--measured` the numbers that the cohort's 
 are taken and nothing is simulated or measured again.
 `--one-camera` takes the scans that `simulate --families butterworth --camera-seed 5 --label normal --count 36
 --seed 991000 --storage plain` has written into FOLDER/normal, and writes `simulated-one-camera.json` alone.
+`--refit` writes what ships again from the values that it holds, after the regression has changed.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from measured_before import normals_measured_before
 from DaTscanAILib.base.files import atomic_write_bytes
 from DaTscanAILib.batch.measuring import MeasuredScan, measure_cases
 from DaTscanAILib.batch.normals_building import check_enough, database_of, usable_normals
-from DaTscanAILib.quantification.normals import normals_text
+from DaTscanAILib.quantification.normals import normals_text, read_normals, shipped_normals
 from DaTscanAILib.reading.inputs import Case, collect_cases
 from DaTscanAILib.simulation.cameras import FAMILIES
 from DaTscanAILib.simulation.cohort import simulate_cohort
@@ -70,6 +71,12 @@ def write_one_camera(scans: list[MeasuredScan]) -> None:
     atomic_write_bytes(HERE / f"{ONE_CAMERA}.json", normals_text(database).encode())
 
 
+def refit() -> None:
+    """Write the shipped databases again: only what is there for people, `expected`, changes."""
+    for name in shipped_normals():
+        atomic_write_bytes(HERE / f"{name}.json", normals_text(read_normals(name)).encode())
+
+
 def settings_of(family: str) -> Settings:
     """Of a family's normals."""
     return Settings(families=(family,), label="normal")
@@ -82,14 +89,19 @@ def first_seed(family: str) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--one-camera", action="store_true")
+    parser.add_argument("--refit", action="store_true")
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
     parser.add_argument("--cohort", type=Path)
     parser.add_argument("--measured", type=Path)
     options = parser.parse_args()
-    if options.one_camera:
+    if options.refit:
+        refit()
+    elif options.folder is None:
+        parser.error("give a folder, or --refit")
+    elif options.one_camera:
         write_one_camera(usable_normals(options.folder / "normal" / "manifest.csv", options.workers))
     else:
         main(options.folder, options.workers, options.families, options.cohort, options.measured)

@@ -1,7 +1,10 @@
 """Robust regression on age and sex: known laws are found, outliers do not decide, limits hold what they say."""
 
+import math
+
 import numpy as np
 import pytest
+from scipy.stats import norm, t
 
 from DaTscanAILib.quantification.age_regression import fit_age_regression, huber_deviation
 
@@ -77,10 +80,63 @@ def test_sides_share_a_line_and_percentiles_follow_z():
     sides = values[:, None] + random.normal(0, 0.05, (60, 2))
     expected = fit_age_regression(sides, ages, sexes).expected(65, None)
     assert expected.percentile(expected.mean) == pytest.approx(50)
-    assert expected.z(expected.mean - 2 * expected.deviation) == pytest.approx(-2)
+    assert expected.z(expected.mean - 2 * expected.deviation) == pytest.approx(norm.ppf(t.cdf(-2, expected.degrees)))
+    assert expected.z(expected.mean + 2 * expected.deviation) == pytest.approx(norm.ppf(t.cdf(2, expected.degrees)))
     low, high = expected.limits(90)
     assert expected.percentile(low) == pytest.approx(5)
     assert expected.percentile(high) == pytest.approx(95)
+    assert expected.z(low) == pytest.approx(-1.645, abs=1e-3)
+
+
+@pytest.mark.parametrize(("scans", "logarithmic"), [(20, True), (30, True), (60, True), (30, False)])
+def test_of_new_normals_5_percent_lie_below_the_limit_however_many_made_it(scans, logarithmic):
+    """Residuals that are normal, on the measure's own scale or on that of its logarithm."""
+    random = np.random.default_rng(scans)
+    z = []
+    for _ in range(500):
+        values, ages, sexes = drawn(random, scans + 20, slope=-0.006, offset=0.08, deviation=0.2)
+        values = np.exp(values - 3) if logarithmic else values
+        fit = fit_age_regression(values[:scans], ages[:scans], sexes[:scans], logarithmic)
+        new = zip(values[scans:], ages[scans:], sexes[scans:], strict=True)
+        z += [fit.expected(age, sex).z(value) for value, age, sex in new]
+    z = np.array(z)
+    assert (z < -1.645).mean() == pytest.approx(0.05, abs=0.007)
+    assert (z < -1.96).mean() == pytest.approx(0.025, abs=0.005)
+    assert (z > 1.645).mean() == pytest.approx(0.05, abs=0.007)
+    assert z.mean() == pytest.approx(0, abs=0.03)
+    assert z.std() == pytest.approx(1, abs=0.03)
+
+
+def test_light_tails_do_not_widen_the_limits():
+    """Huber's own scale would be a tenth too wide where nobody is far off, and leave 2 % below."""
+    random = np.random.default_rng(9)
+    below, ratios = [], []
+    for _ in range(300):
+        ages, values = random.uniform(45, 85, 50), random.uniform(-1, 1, 50) + 3
+        fit = fit_age_regression(values[:30], ages[:30])
+        ratios.append(fit.deviation * math.sqrt(3))
+        new = zip(values[30:], ages[30:], strict=True)
+        below += [fit.expected(age, None).z(value) < -1.645 for value, age in new]
+    assert np.mean(ratios) == pytest.approx(1, abs=0.02)
+    assert np.mean(below) > 0.03
+
+
+def test_who_is_far_off_is_left_out_and_counted():
+    random = np.random.default_rng(10)
+    values, ages, sexes = drawn(random, 30)
+    alone = fit_age_regression(values[3:], ages[3:], sexes[3:])
+    values[:3] -= 3.0
+    fit = fit_age_regression(values, ages, sexes)
+    assert (fit.left_out, fit.scans) == (3, 27)
+    assert fit.deviation == pytest.approx(alone.deviation, rel=0.01)
+    assert fit.expected(65, "F").mean == pytest.approx(alone.expected(65, "F").mean, rel=0.002)
+
+
+def test_equal_ages_and_equal_values_are_no_trouble():
+    fit = fit_age_regression(np.random.default_rng(11).normal(3, 0.3, 20), np.full(20, 60.0), ["F", "M"] * 10)
+    assert fit.slope_per_year == 0.0
+    assert fit.deviation > 0
+    assert fit_age_regression(np.full(20, 2.0)).scans == 20
 
 
 def test_of_what_multiplies_the_logarithm_has_the_right_limits():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from normals_factory import FINGERPRINT, database_of_people, people, values_of
+from scipy.stats import norm, t
 
 from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.quantification.against_normals import against_normals
@@ -62,7 +63,8 @@ def test_each_measure_has_z_percent_and_percentile():
     expected = database.expected("putamen_left", age, sex)
     values = values_of(np.random.default_rng(0), age, sex) | {"putamen_left": expected.mean / 2}
     entry = against_normals(values, age, sex, FINGERPRINT, database).measures["putamen_left"]
-    assert entry["z"] == pytest.approx(np.log(0.5) / expected.deviation)
+    assert entry["z"] == pytest.approx(norm.ppf(t.cdf(np.log(0.5) / expected.deviation, expected.degrees)))
+    assert entry["percentile"] == pytest.approx(100 * norm.cdf(entry["z"]))
     assert entry["percent_deviation"] == pytest.approx(-50)
     assert 0 < entry["percentile"] < 1
     assert entry["limits_97"][0] < entry["limits_90"][0] < entry["expected"] < entry["limits_90"][1]

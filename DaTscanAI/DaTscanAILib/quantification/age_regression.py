@@ -1,9 +1,14 @@
 """A measure of normal scans against age and sex: robust regression, prediction limits, z-scores.
 
 value = mean + slope (age - middle age) + offset * sex, with sex +1/2 for women, -1/2 for men, 0 where not known.
-Residuals are weighted as Huber proposed, with his second proposal's scale, so that a patient or two among the
-normals do not decide (Huber 1964, Ann Math Stat 35:73; Huber and Ronchetti 2009, chapter 7). The offset of the sexes
-is shrunk towards none by its own uncertainty: small groups cannot carry one.
+Residuals are first weighted as Huber proposed, with his second proposal's scale (Huber 1964, Ann Math Stat 35:73;
+Huber and Ronchetti 2009, chapter 7), and scans that lie far off that line are left out, so that a patient or two
+among the normals do not decide. Those that stay are fitted by least squares: Huber's scale is too wide where tails
+are light. The offset of the sexes is shrunk towards none by its own uncertainty: small groups cannot carry one.
+
+A z-score is the standard normal deviate of a new scan's place among normals: the residual over its standard deviation
+as a new scan, coefficients' uncertainty included, follows Student's t, and z is the normal deviate of the same
+percentile. So 5 % of new normals lie below -1.645 whatever the number of normals is that the line was fitted to.
 
 What people's binding, head and camera do to an SBR multiplies, so SBRs of normal people are skewed to high values and
 the limits of a straight scale lie too low: less than 5 % of normals fall below them (`Resources/Documentation/
@@ -23,6 +28,9 @@ _SEX_SPREAD = 0.10
 _LEAST_OF_A_SEX = 3
 # A value below this share of the expected one counts as that: where nothing binds a logarithm has no end.
 _FLOOR = 0.05
+# Deviations of Huber's scale from which on a scan is no normal of this camera: of twenty normal ones hardly one.
+_FAR_OFF = 3.5
+_LEAST_PROBABILITY = 1e-300  # below which floating-point numbers end; z = -37
 _ROUNDS, _CONVERGED = 100, 1e-7
 LIMITS_PERCENT = (90, 97)
 
@@ -41,20 +49,25 @@ class Expected:
 
     mean: float
     deviation: float
-    degrees: int
+    degrees: float
     logarithmic: bool = False
 
     def z(self, value: float) -> float:
-        """How many standard deviations a value lies above the mean."""
+        """Standard normal deviate with as many normal scans below it as below a value."""
+        from scipy.special import ndtri, stdtr
+
         if self.logarithmic:
-            return math.log(max(value / self.mean, _FLOOR)) / self.deviation
-        return (value - self.mean) / self.deviation
+            deviations = math.log(max(value / self.mean, _FLOOR)) / self.deviation
+        else:
+            deviations = (value - self.mean) / self.deviation
+        beyond = max(float(stdtr(self.degrees, -abs(deviations))), _LEAST_PROBABILITY)
+        return math.copysign(float(ndtri(beyond)), deviations)
 
     def percentile(self, value: float) -> float:
-        """Share of normal scans below a value, percent (Student's t: the deviation is an estimate)."""
-        from scipy.stats import t
+        """Share of normal scans below a value, percent."""
+        from scipy.special import ndtr
 
-        return float(100 * t.cdf(self.z(value), self.degrees))
+        return float(100 * ndtr(self.z(value)))
 
     def limits(self, percent: float) -> tuple[float, float]:
         """Lower and upper end of the interval that holds this share of normal scans."""
@@ -82,8 +95,9 @@ class AgeRegression:
         middle_age: years; None where ages are not known.
         deviation: standard deviation of single values about the line.
         scans: that the line was fitted to.
+        left_out: scans that lie too far off the others.
         degrees: degrees of freedom of `deviation`.
-        age_spread: sum of the squared distances of the ages from the middle one, years squared.
+        uncertainty: `(3, 3)` covariance of mean, slope and offset over `deviation` squared.
         logarithmic: whether the line is that of the logarithm.
     """
 
@@ -93,8 +107,9 @@ class AgeRegression:
     middle_age: float | None
     deviation: float
     scans: int
-    degrees: int
-    age_spread: float
+    left_out: int
+    degrees: float
+    uncertainty: tuple[tuple[float, ...], ...]
     logarithmic: bool = False
 
     @property
@@ -106,7 +121,8 @@ class AgeRegression:
         """Of a person; an age that is not known is the middle one, a sex that is not known lies between."""
         years = 0.0 if self.middle_age is None or age is None else age - self.middle_age
         mean = self.mean + self.slope_per_year * years + self.women_minus_men * sex_code(sex)
-        leverage = 1 / self.scans + (years**2 / self.age_spread if self.age_spread else 0.0)
+        place = np.array([1.0, years, sex_code(sex)])
+        leverage = float(place @ np.array(self.uncertainty) @ place)
         mean = math.exp(mean) if self.logarithmic else mean
         return Expected(mean, self.deviation * math.sqrt(1 + leverage), self.degrees, self.logarithmic)
 
@@ -130,28 +146,33 @@ def fit_age_regression(
     if logarithmic:
         sides = np.log(np.maximum(sides, _FLOOR * np.median(sides)))
     middle_age = None if ages is None else float(np.mean(ages))
-    years = np.zeros(len(sides)) if ages is None else np.asarray(ages, float) - middle_age
-    codes = np.array([sex_code(sex) for sex in sexes or [None] * len(sides)])
-    with_sex = min((codes > 0).sum(), (codes < 0).sum()) >= _LEAST_OF_A_SEX
-    columns = [np.ones(len(sides)), *([years] if ages is not None else []), *([codes] if with_sex else [])]
-    design = np.column_stack(columns)
-    coefficients, scale = _huber_line(design, sides.mean(axis=1))
-    offset = _shrunk(coefficients, scale, codes, logarithmic) if with_sex else 0.0
-    slope = float(coefficients[1]) if ages is not None else 0.0
-    mean = float(coefficients[0])
-    left_over = sides - (mean + slope * years + offset * codes)[:, None]
-    degrees = len(sides) - design.shape[1]
+    design, used = _design(len(sides), None if ages is None else np.asarray(ages, float) - middle_age, sexes)
+    kept, scale = _near_line(design, sides.mean(axis=1))
+    prior = _SEX_SPREAD if logarithmic else _SEX_SPREAD * float(np.mean(sides))
+    shrinking = np.array([0.0, 0.0, (scale / prior) ** 2 if prior else 0.0])[used]
+    found, covariance, degrees = _shrunk_line(design[kept], sides[kept].mean(axis=1), shrinking)
+    coefficients, uncertainty = np.zeros(3), np.zeros((3, 3))
+    coefficients[used], uncertainty[np.ix_(used, used)] = found, covariance
+    left_over = sides[kept] - (design[kept] @ found)[:, None]
     return AgeRegression(
-        mean=mean,
-        slope_per_year=slope,
-        women_minus_men=offset,
+        *coefficients.tolist(),
         middle_age=middle_age,
-        deviation=huber_deviation(left_over, degrees / len(sides)),
-        scans=len(sides),
+        deviation=math.sqrt(float((left_over**2).mean()) * len(left_over) / degrees),
+        scans=int(kept.sum()),
+        left_out=int((~kept).sum()),
         degrees=degrees,
-        age_spread=float((years**2).sum()),
+        uncertainty=tuple(map(tuple, uncertainty.tolist())),
         logarithmic=logarithmic,
     )
+
+
+def _design(count, years, sexes):
+    """One, years and sex of each scan, `(scans, columns)`, without those that cannot be fitted; which are there."""
+    codes = np.array([sex_code(sex) for sex in sexes or [None] * count])
+    with_sex = min((codes > 0).sum(), (codes < 0).sum()) >= _LEAST_OF_A_SEX
+    used = np.array([True, years is not None, with_sex])
+    columns = [np.ones(count), np.zeros(count) if years is None else years, codes]
+    return np.column_stack(columns)[:, used], used
 
 
 def sex_code(sex: str | None) -> float:
@@ -166,15 +187,35 @@ def huber_deviation(left_over: np.ndarray, share_free: float = 1.0) -> float:
         left_over: residuals, any shape.
         share_free: degrees of freedom over the number of values.
     """
-    target = share_free * _mean_square_of_clipped_normal()
-    deviation = float(np.sqrt(np.mean(left_over**2) / share_free))
+    target, deviation = _mean_square_of_clipped_normal(), float(np.sqrt(np.mean(left_over**2)))
     for _ in range(_ROUNDS if deviation > 0 else 0):
         clipped = np.clip(left_over / deviation, -_HUBER, _HUBER)
         factor = math.sqrt(float(np.mean(clipped**2)) / target)
         deviation *= factor
         if abs(factor - 1) < _CONVERGED:
             break
-    return deviation
+    # Not the target: the fit made residuals smaller, and they would be clipped too late, 7 % too wide for 20 scans.
+    return deviation / math.sqrt(share_free)
+
+
+def _near_line(design, values):
+    """Which scans are not far off the robust line, `(scans,)` bool, and the deviation of these."""
+    coefficients, deviation = _huber_line(design, values)
+    left_over = np.abs(values - design @ coefficients)
+    kept = (left_over <= _FAR_OFF * deviation) | (deviation == 0)
+    degrees = max(int(kept.sum()) - design.shape[1], 1)
+    return kept, math.sqrt(float((left_over[kept] ** 2).sum()) / degrees)
+
+
+def _shrunk_line(design, values, shrinking):
+    """Coefficients of least squares with some drawn to 0, their covariance over the residuals' and the degrees left.
+
+    `shrinking` is the residuals' variance over that which a coefficient has before anything is seen: the weight of
+    the evidence decides (a normal prior's posterior mean and covariance).
+    """
+    covariance = np.linalg.pinv(design.T @ design + np.diag(shrinking), hermitian=True)
+    used_up = float(np.trace(design @ covariance @ design.T))
+    return covariance @ (design.T @ values), covariance, len(values) - used_up
 
 
 def _huber_line(design, values):
@@ -191,13 +232,6 @@ def _huber_line(design, values):
         if np.abs(weights - former).max() < _CONVERGED:
             break
     return coefficients, deviation
-
-
-def _shrunk(coefficients, deviation, codes, logarithmic):
-    """The offset of the sexes by the weight of its evidence: prior none, give or take `_SEX_SPREAD` of the mean."""
-    uncertainty = deviation**2 * (1 / (codes > 0).sum() + 1 / (codes < 0).sum())
-    prior = (_SEX_SPREAD * (1.0 if logarithmic else coefficients[0])) ** 2
-    return float(coefficients[-1] * prior / (prior + uncertainty)) if prior else 0.0
 
 
 def _mean_square_of_clipped_normal():

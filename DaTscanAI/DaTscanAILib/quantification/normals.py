@@ -152,6 +152,7 @@ def _readable(fit):
         "women_minus_men": round(unit * fit.women_minus_men, 4),
         "standard_deviation": round(unit * fit.deviation, 4),
         "of_the_logarithm": fit.logarithmic,
+        "left_out": fit.left_out,
     }
 
 
