@@ -7,6 +7,7 @@ import numpy as np
 
 from ..base.errors import DaTscanError
 from ..base.parallel import in_threads
+from ..explanation.fast_network import fast_network
 from ..explanation.methods import DEFAULT_METHOD, METHODS
 from ..explanation.reference import shipped_reference
 from ..explanation.what_if import WhatIf, what_if_by_map
@@ -139,6 +140,7 @@ class Classifier:
         self.device = choose_device(device)
         self.atlas = load_atlas()
         self.networks = [network.to(self.device) for network in self.model.load_networks()]
+        self._fast_networks = [fast_network(network) for network in self.networks]
         self.outputs = self.networks[0][-1].out_features
         self.training_features = self.model.load_training_features()
         reference = self._tensor(self.model.network_input(self.model.reference.voxels, self.atlas)[None])
@@ -259,17 +261,17 @@ class Classifier:
         import torch
 
         if known is not None and self.device == "cpu":
-            pairs = list(zip(self.networks, known, strict=True))
+            pairs = list(zip(self._fast_networks, known, strict=True))
             found = in_threads(lambda pair: logits_of_changed(*pair, number, inputs), pairs)
         else:
             batch = self._tensor(inputs)
             with torch.inference_mode():
-                found = [network(batch) for network in self.networks]
+                found = [network(batch) for network in self._fast_networks]
         return np.stack([logits.cpu().numpy() for logits in found])
 
     def _of_members(self, function):
         """Of each network, in its order; on a CPU several at a time."""
-        return in_threads(function, self.networks) if self.device == "cpu" else list(map(function, self.networks))
+        return in_threads(function, self._fast_networks) if self.device == "cpu" else list(map(function, self._fast_networks))
 
     def _tensor(self, inputs):
         """Network inputs `(n, ...)` as a batch of one channel on the device."""

@@ -68,12 +68,11 @@ def logits_of_changed(network, known: KnownPass, number: int, changed: np.ndarra
     large = [k for k in range(len(boxes)) if k not in same and k not in small]
     with torch.inference_mode():
         logits = known.logits[number].expand(len(changed), -1).clone()
-    for chosen, of_network in ((small, _by_blocks), (large, _as_a_whole)):
-        if chosen:
-            # At least two: one scan alone takes a slow convolution of torch where it is small.
-            padded = chosen if len(chosen) > 1 else chosen * 2
-            scans = torch.from_numpy(np.ascontiguousarray(changed[padded]))[:, None]
-            with torch.inference_mode():
+        for chosen, of_network in [*((pair, _by_blocks) for pair in _alike(small, boxes)), (large, _as_a_whole)]:
+            if chosen:
+                # At least two: one scan alone takes a slow convolution of torch where it is small.
+                padded = chosen if len(chosen) > 1 else chosen * 2
+                scans = torch.from_numpy(np.ascontiguousarray(changed[padded]))[:, None]
                 found = of_network(network, known, number, scans, [boxes[k] for k in padded])
                 logits[chosen] = found[: len(chosen)]
     return logits
@@ -88,6 +87,12 @@ class _Blocks:
 
     def of(self, number):
         return tuple(slice(a, a + n) for a, n in zip(self.starts[number], self.size, strict=True))
+
+
+def _alike(chosen, boxes):
+    """The chosen in pairs of nearly the same size, as the blocks of one pass all have the size of the largest."""
+    ordered = sorted(chosen, key=lambda k: _volume(boxes[k]))
+    return [ordered[k : k + 2] for k in range(0, len(ordered), 2)]
 
 
 def _as_a_whole(network, _known, _number, scans, _boxes):

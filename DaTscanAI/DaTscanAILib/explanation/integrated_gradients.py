@@ -11,6 +11,7 @@ import numpy as np
 
 from ..base.errors import DaTscanError
 from ..base.parallel import one_thread
+from .fast_network import fast_network
 
 STEPS = 4
 _AT_ONCE = 4  # gradients: more need more memory, and one alone takes a slow convolution of torch for small images
@@ -31,7 +32,7 @@ class IntegratedGradients:
     def __init__(self, network, reference, contrast=None, steps: int = STEPS):
         import torch
 
-        self._first_mean, self._network = _for_inference(network)
+        self._first_mean, self._network = _for_gradients(network)
         first = next(network.parameters())
         self._reference = reference.to(first)
         self._start = self._averaged(self._reference)
@@ -98,52 +99,10 @@ class IntegratedGradients:
         return gradients
 
 
-def _for_inference(network):
-    """The network's first mean over voxels (None without), and the rest as a network.
-
-    The same function with normalizations folded in, convolutions that differentiate fast, and no dropout.
-    """
-    import copy
-
+def _for_gradients(network):
+    """The network's first mean over voxels (None without), and the rest as a network, both ready (`fast_network`)."""
     from torch import nn
-    from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-    layers = []
-    for layer in network:
-        if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm3d) and isinstance(layers[-1], nn.Conv2d | nn.Conv3d):
-            layers[-1] = fuse_conv_bn_eval(layers[-1].eval(), copy.deepcopy(layer).eval())
-        elif isinstance(layer, nn.ReLU):
-            layers.append(nn.ReLU())  # an in-place one would overwrite what the gradient needs
-        elif not isinstance(layer, nn.Dropout):
-            layers.append(layer)
-    first_mean = layers.pop(0) if isinstance(layers[0], nn.AvgPool2d | nn.AvgPool3d) else None
-    return first_mean, nn.Sequential(*map(_differentiating_fast, layers)).eval()
-
-
-def _differentiating_fast(layer):
-    """A convolution without stride that goes back by a convolution with mirrored kernels, half as long on a CPU."""
-    import torch
-    from torch import nn
-    from torch.nn import functional
-
-    whole = isinstance(layer, nn.Conv2d | nn.Conv3d) and isinstance(layer.padding, tuple) and layer.groups == 1
-    if not whole or {*layer.stride, *layer.dilation} != {1}:
-        return layer
-    convolve = functional.conv2d if isinstance(layer, nn.Conv2d) else functional.conv3d
-    mirrored = layer.weight.detach().transpose(0, 1).flip(tuple(range(2, layer.weight.ndim))).contiguous()
-    beyond = tuple(size - 1 - zeros for size, zeros in zip(layer.kernel_size, layer.padding, strict=True))
-
-    class Convolution(torch.autograd.Function):
-        @staticmethod
-        def forward(_, inputs):
-            return convolve(inputs, layer.weight, layer.bias, 1, layer.padding)
-
-        @staticmethod
-        def backward(_, gradient):
-            return convolve(gradient, mirrored, None, 1, beyond)
-
-    class Layer(nn.Module):
-        def forward(self, inputs):
-            return Convolution.apply(inputs)
-
-    return Layer()
+    fast = fast_network(network)
+    begins_with_mean = isinstance(fast[0], nn.AvgPool2d | nn.AvgPool3d)
+    return (fast[0], fast[1:]) if begins_with_mean else (None, fast)
