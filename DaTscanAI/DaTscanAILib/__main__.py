@@ -9,9 +9,11 @@ import sys
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+from .base.allocator import MODEST, keep_freed_memory
 from .cli.main import main
 
 if __name__ == "__main__":
     # Terminated is as interrupted: otherwise the worker processes would go on by themselves, for hours in a training.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    keep_freed_memory(MODEST)
     sys.exit(main())

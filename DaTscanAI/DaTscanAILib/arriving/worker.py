@@ -7,6 +7,7 @@ import multiprocessing
 import signal
 import time
 
+from ..base.allocator import MODEST, keep_freed_memory
 from ..batch.one_case import Outcome, finished_before, run_case
 from ..batch.options import Options
 from ..batch.workers import bound_memory
@@ -92,6 +93,7 @@ def _work(pipe, options):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if options.device != "cuda":
         bound_memory(1)
+    keep_freed_memory(MODEST)
     while True:
         try:
             case = pipe.recv()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ..base.allocator import MODEST, keep_freed_memory
 from ..base.errors import DaTscanError
 from ..reading.inputs import Case
 from ..reporting.result_files import prepare_results, table_row
@@ -88,6 +89,7 @@ def _with_full_paths(cases, options):
 def _run_in_process(case, options):
     if options.device != "cuda":
         bound_memory(options.workers)
+    keep_freed_memory(MODEST)
     return run_case(case, options)
 
 

@@ -271,7 +271,8 @@ class Classifier:
 
     def _of_members(self, function):
         """Of each network, in its order; on a CPU several at a time."""
-        return in_threads(function, self._fast_networks) if self.device == "cpu" else list(map(function, self._fast_networks))
+        networks = self._fast_networks
+        return in_threads(function, networks) if self.device == "cpu" else list(map(function, networks))
 
     def _tensor(self, inputs):
         """Network inputs `(n, ...)` as a batch of one channel on the device."""

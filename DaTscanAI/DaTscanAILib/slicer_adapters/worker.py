@@ -31,6 +31,9 @@ def main(folder: Path | str, how: str = "") -> int:
     # Before numpy and torch are loaded, as the command line does; not above, as Slicer imports this file too.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from ..base.allocator import MODEST, keep_freed_memory
+
+    keep_freed_memory(MODEST)
     folder, is_kept = Path(folder), how == KEPT
     # A kept process writes nothing but its answer, so that it need not tidy up when it is stopped.
     grace = 0.0 if is_kept else _GRACE_S

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .allocator import keep_freed_memory
+from ..base.allocator import keep_freed_memory
 from .optimization import adam, normalized_dense, rate_factor
 from .targets import ordinal_loss
 
