@@ -1,5 +1,6 @@
 """`python -m DaTscanAILib COMMAND ...`."""
 
+import gc
 import os
 import signal
 import sys
@@ -16,4 +17,6 @@ if __name__ == "__main__":
     # Terminated is as interrupted: otherwise the worker processes would go on by themselves, for hours in a training.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     keep_freed_memory(MODEST)
-    sys.exit(main())
+    status = main()
+    gc.freeze()  # the interpreter's last collections would walk through all of torch, more than half a second
+    sys.exit(status)

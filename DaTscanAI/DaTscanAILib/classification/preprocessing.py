@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..mni.atlas import FULL_BOX, GRID_SHAPE, GRID_SPACING, STRIATUM_BOX, Atlas, embed, load_atlas
+from ..mni.atlas import FULL_BOX, GRID_SHAPE, STRIATUM_BOX, Atlas, embed, load_atlas
 from .dat_spect_ud import CROP, slab, slab_weights
 
 BOXES = {"full": FULL_BOX, "striatum": STRIATUM_BOX, "without_striatum": FULL_BOX}
@@ -105,7 +105,5 @@ def brain_mask(margin: float) -> np.ndarray:
     """1 in the brain and `margin` mm around it, 0 beyond; float32 `(91, 109, 91)`."""
     brain = load_atlas().brain
     if margin > 0:
-        from scipy import ndimage
-
-        brain = ndimage.distance_transform_edt(~brain, sampling=GRID_SPACING) <= margin
+        brain = load_atlas().distance_from_brain <= margin
     return brain.astype(np.float32)

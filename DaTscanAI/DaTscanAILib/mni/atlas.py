@@ -1,8 +1,9 @@
 """MNI space as this project uses it: grid, anatomical labels, regions of quantification, boxes of the networks."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,19 @@ class Atlas:
     def reference(self) -> np.ndarray:
         """Reference region: the brain without striata, thalamus, brain stem and ventricles; bool."""
         return self.regions == REFERENCE_CODE
+
+    @cached_property
+    def distance_from_brain(self) -> np.ndarray:
+        """Millimetres from each voxel outside the brain to the brain, 0 inside; float64."""
+        from scipy.ndimage import distance_transform_edt
+
+        return distance_transform_edt(~self.brain, sampling=GRID_SPACING)
+
+    def where(self, chosen: Callable[[str, str], bool]) -> np.ndarray:
+        """Voxels of the labels that `chosen(name, lobe)` picks; bool."""
+        picked = np.zeros(256, bool)
+        picked[[number for number, (name, lobe, _) in self.names.items() if chosen(name, lobe)]] = True
+        return picked[self.labels]
 
     def hottest_voxels_region(self, nucleus: str, side: str) -> np.ndarray:
         """Large region of `caudate`, `putamen` or `striatum` (both together) on the patient's `side`; bool."""

@@ -203,11 +203,9 @@ def fault_of_image(scan: Scan, name: str) -> str | None:
 @lru_cache(maxsize=1)
 def _points():
     """MNI points `(n, 3)` of the striata, the reference region and the head's surroundings."""
-    from scipy.ndimage import distance_transform_edt
-
     atlas = load_atlas()
     striata = np.logical_or.reduce([atlas.hottest_voxels_region("striatum", side) for side in SIDES])
-    distance = distance_transform_edt(~atlas.brain) * GRID_SPACING
+    distance = atlas.distance_from_brain
     around = (distance > _AROUND[0]) & (distance < _AROUND[1])
     around[:, :, : round((_AROUND_ABOVE - GRID_AFFINE[2, 3]) / GRID_SPACING)] = False
     thinned = (np.argwhere(atlas.reference)[::_THINNED], np.argwhere(around)[::_THINNED])

@@ -80,21 +80,19 @@ def content_of(voxels: np.ndarray, affine: np.ndarray, scanner_from_mni: np.ndar
 def _parts() -> dict[str, np.ndarray]:
     """MNI points of each part, the inside of it where it is large."""
     atlas = load_atlas()
-    names = np.array(["", *(atlas.names[number][0] for number in range(1, len(atlas.names) + 1))])[atlas.labels]
-    lobes = np.array(["", *(atlas.names[number][1] for number in range(1, len(atlas.names) + 1))])[atlas.labels]
     # Above the striata, whose uptake would spill into it.
-    white = ndimage.binary_erosion(atlas.tissue == 3) & (lobes != "brain stem")
+    white = ndimage.binary_erosion(atlas.tissue == 3) & ~atlas.where(lambda _, lobe: lobe == "brain stem")
     white[:, :, : _index_of_height(_WHITE_FROM)] = False
-    distance = ndimage.distance_transform_edt(~atlas.brain, sampling=2.0)
+    grey, distance = atlas.tissue == 2, atlas.distance_from_brain
     masks = {
-        "cortex": (atlas.tissue == 2) & np.isin(lobes, ["frontal", "parietal", "temporal", "occipital"]),
-        "occipital": (atlas.tissue == 2) & (lobes == "occipital"),
+        "cortex": grey & atlas.where(lambda _, lobe: lobe in ("frontal", "parietal", "temporal", "occipital")),
+        "occipital": grey & atlas.where(lambda _, lobe: lobe == "occipital"),
         "white": white,
-        "ventricles": np.char.startswith(names, "Lateral_Ventricle"),
-        "striatum": np.char.startswith(names, "Putamen") | np.char.startswith(names, "Caudate"),
-        "thalamus": np.char.startswith(names, "Thalamus"),
-        "stem": names == "Brain_Stem",
-        "cerebellum": (lobes == "cerebellum") & atlas.reference,
+        "ventricles": atlas.where(lambda name, _: name.startswith("Lateral_Ventricle")),
+        "striatum": atlas.where(lambda name, _: name.startswith(("Putamen", "Caudate"))),
+        "thalamus": atlas.where(lambda name, _: name.startswith("Thalamus")),
+        "stem": atlas.where(lambda name, _: name == "Brain_Stem"),
+        "cerebellum": atlas.reference & atlas.where(lambda _, lobe: lobe == "cerebellum"),
         "around": (distance > 5) & (distance < 12),
     }
     return {name: _some_points(mask) for name, mask in masks.items()}
