@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..analysis import Analysis
@@ -85,8 +86,10 @@ def write_case(
     partial = hidden_beside(folder, "partial")
     partial.mkdir()
     try:
-        _write_volumes(partial, analysis)
-        _write_pictures(partial, analysis, find_language(language) if report else None)
+        with ThreadPoolExecutor(1) as other:  # most of a volume's time is its compression, that of pictures is not
+            volumes = other.submit(_write_volumes, partial, analysis)
+            _write_pictures(partial, analysis, find_language(language) if report else None)
+        volumes.result()
         if dicom_source is not None:
             from .dicom_results.write import write_dicom_results
 
