@@ -21,7 +21,7 @@ from DaTscanAILib.simulation.cameras import FAMILIES
 from DaTscanAILib.simulation.simulator import Settings, simulate_scan
 from DaTscanAILib.simulation.storage import as_integers, store
 
-PLAIN = StoredValues(0.1, 0.01, 0.1, 5000.0, 0.01, False, zeros_in_air=0.3, step_at_air=0.02)
+PLAIN = StoredValues(0.1, 0.01, 0.1, 5000.0, 0.01, False, zeros_in_air=0.0, step_at_air=0.02)  # no air is seen
 
 
 @pytest.fixture(scope="module", params=["normal", "reduced"])
@@ -180,6 +180,12 @@ def test_zeros_that_fade_out_or_are_rounding_are_no_step():
     """Air of exactly zero alone is what some software makes; a step of one stored value is rounding."""
     assert replace(PLAIN, zeros_in_air=0.95, step_at_air=0.004).warnings == ()
     assert replace(PLAIN, zeros_in_air=0.95, step_at_air=0.03, steps=40.0).warnings == ()
+
+
+def test_negative_values_cut_off_are_no_threshold():
+    """Noise about zero leaves half of the air at zero, a threshold or a mask all of it."""
+    assert replace(PLAIN, zeros_around=0.4, zeros_in_air=0.48).warnings == ()
+    assert len(replace(PLAIN, zeros_around=0.4, zeros_in_air=0.9).warnings) == 1
 
 
 def test_a_background_subtracted_inside_a_circle_alone_is_seen_in_the_air(registered):

@@ -22,6 +22,7 @@ _AT_CEILING, _MUCH_AT_CEILING = 1.0, 15.0  # ml; the SBR of a striatum is measur
 _ZEROS, _MANY_ZEROS = 0.25, 0.50  # noisy back-projections, negative values cut off, reach 0.1
 _ZEROS_AROUND = 0.35
 _ZEROS_IN_AIR, _STEP = 0.75, 0.012  # plain scans: up to 0.3 and, where there is more, a step of 0.002
+_HALF_OF_AIR = 0.6  # at most: noise about zero without its negative values leaves half at zero
 _FEWEST_STEPS = 1.5  # of a stored value: a single one is rounding
 _AIR, _FAR_FROM_ZERO = 0.08, 0.25
 _LEVELS_OF_A_PICTURE = 255  # steps between them
@@ -122,7 +123,7 @@ class StoredValues:
                 f"{self.zeros:.0%} of the reference region is exactly zero, as a threshold leaves it: the SBRs may "
                 "be too high."
             )
-        elif self.zeros_around > _ZEROS_AROUND:
+        elif self.zeros_around > _ZEROS_AROUND and not self._negative_cut_off:
             yield (
                 f"{self.zeros_around:.0%} of the head's surroundings are exactly zero, as after a threshold or a "
                 "mask: if a background was subtracted, the SBRs are too high."
@@ -137,6 +138,11 @@ class StoredValues:
                 "The values run over 256 levels, as in pictures of a screen: if its window cut values off at either "
                 "end, the SBRs are wrong."
             )
+
+    @property
+    def _negative_cut_off(self):
+        """Noise about zero without its negative values leaves half of the air at zero; a threshold or mask all."""
+        return 0 < self.zeros_in_air <= _HALF_OF_AIR
 
     def to_json(self) -> dict:
         """The entry `quantification.stored_values` of `result.json`."""
