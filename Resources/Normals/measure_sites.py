@@ -7,8 +7,9 @@
 FOLDER/normal and FOLDER/reduced hold scans of one camera (`simulate --camera-seed S`), FOLDER/foreign/NAME those of
 others. Of the normals 60 random sites of the given size are made; all other normals, the reduced scans and those of
 the foreign cameras are set beside each. What was measured is kept in a small file, from which the figures come again
-without any scan. The third form takes the hundreds of scans of a camera family that `Resources/Models/
-build_default_model.py` has measured, each of a camera of its own; without their fingerprints, so all of them get a z.
+without any scan. `--one-grid` keeps the camera's scans of the commonest voxel size. The third form takes the hundreds
+of scans of a camera family that `Resources/Models/build_default_model.py` has measured, each of a camera of its own;
+without their fingerprints, so all of them get a z.
 Prints tables in Markdown for `Resources/Documentation/normals.md`.
 """
 
@@ -224,6 +225,19 @@ def scans_of(folder: Path, workers: int = 1) -> dict[str, list[MeasuredScan]]:
     }
 
 
+def of_one_grid(scans: dict[str, list[MeasuredScan]]) -> dict[str, list[MeasuredScan]]:
+    """Normal and reduced scans of the voxel size that most normals have, foreign ones as they are.
+
+    A hospital exports one grid; the simulator exports some of a camera's scans on finer or turned ones.
+    """
+    sizes = [scan.fingerprint.voxel_mm for scan in scans["normal"]]
+    usual = max(set(sizes), key=sizes.count)
+    own = {
+        name: [scan for scan in scans[name] if scan.fingerprint.voxel_mm == usual] for name in ("normal", "reduced")
+    }
+    return {**scans, **own}
+
+
 def scans_text(scans: dict[str, list[MeasuredScan]]) -> str:
     """The small file: one line a scan."""
     lines = {name: ",\n  ".join(json.dumps(_entry(scan)) for scan in found) for name, found in scans.items()}
@@ -242,20 +256,27 @@ def _entry(scan):
         name: float(share) for name, share in scan.case.other.items() if name.startswith("loss_") if float(share)
     }
     entry = {"age": scan.age, "sex": scan.sex, "fingerprint": scan.fingerprint.to_json(), **values}
-    return {**entry, **({"lost": losses} if losses else {})}
+    subtype = {"subtype": scan.case.other["subtype"]} if scan.case.other.get("subtype") else {}
+    return {**entry, **({"lost": losses} if losses else {}), **subtype}
 
 
 def _scan(entry, row):
     values = {key: entry[key] for key in KEYS}
     lost = dict.fromkeys(LOSS_COLUMNS, "0") | {name: str(share) for name, share in entry.get("lost", {}).items()}
-    case = Case(f"scan {row}", None, other=lost)
+    case = Case(f"scan {row}", None, other={**lost, "subtype": entry.get("subtype", "")})
     return MeasuredScan(
         case, entry["age"], entry["sex"], values, Fingerprint.from_json(entry["fingerprint"]), row=row
     )
 
 
 def main(
-    source: Path, sizes: list[int], save: Path | None, workers: int, prepared: Path | None, family: str | None
+    source: Path,
+    sizes: list[int],
+    save: Path | None,
+    workers: int,
+    prepared: Path | None,
+    family: str | None,
+    one_grid: bool,
 ) -> None:
     if prepared:
         scans = prepared_scans(source, prepared, family)
@@ -263,6 +284,7 @@ def main(
         scans = read_scans(source) if source.is_file() else scans_of(source, workers)
     if save:
         atomic_write_bytes(save, scans_text(scans).encode())
+    scans = of_one_grid(scans) if one_grid else scans
     foreign = {name: found for name, found in scans.items() if name not in ("normal", "reduced")}
     for size in sizes:
         print(f"Sites of {size} of {len(scans['normal'])} normals\n")
@@ -277,5 +299,14 @@ if __name__ == "__main__":
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--prepared", type=Path)
     parser.add_argument("--family", choices=FAMILIES)
+    parser.add_argument("--one-grid", action="store_true", help="only scans of the commonest voxel size")
     options = parser.parse_args()
-    main(options.source, options.site, options.save, options.workers, options.prepared, options.family)
+    main(
+        options.source,
+        options.site,
+        options.save,
+        options.workers,
+        options.prepared,
+        options.family,
+        options.one_grid,
+    )

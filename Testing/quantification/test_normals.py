@@ -14,6 +14,7 @@ from DaTscanAILib.quantification.leave_one_out import leave_one_out
 from DaTscanAILib.quantification.measures import KEYS, measures_of
 from DaTscanAILib.quantification.normal_graphs import GRAPHS, Visit, normal_graphs
 from DaTscanAILib.quantification.normals import normals_text, read_normals
+from DaTscanAILib.quantification.site_fingerprint import same_camera, site_fingerprint
 
 
 def z_scores(database, count, factor=1.0, seed=99):
@@ -111,6 +112,16 @@ def test_a_foreign_camera_gets_no_z_but_the_reason(change, words):
     assert compared.to_json()["fits"] is False
 
 
+def test_a_site_tells_attenuation_correction_more_finely_than_two_scans_do():
+    """One camera spreads by 0.03: 0.1 from the mean of many is another correction, of two scans it may be none."""
+    many = site_fingerprint([replace(FINGERPRINT, middle_to_rim=value) for value in (-0.02, 0.0, 0.02)])
+    assert many.misfits(replace(FINGERPRINT, middle_to_rim=-0.07)) == []
+    other = replace(FINGERPRINT, middle_to_rim=-0.1)
+    assert "another attenuation correction" in many.misfits(other)[0]
+    assert same_camera(FINGERPRINT, other) == []
+    assert same_camera(FINGERPRINT, replace(FINGERPRINT, middle_to_rim=-0.13)) != []
+
+
 def test_lost_binding_may_look_smoother():
     """OSEM has not converged where little is bound: up to 4 mm more are the same camera."""
     database = database_of_people()
@@ -139,8 +150,21 @@ def test_what_the_reader_should_know_is_noted():
     ):
         assert words in notes
     assert "extrapolated" in notes
+    assert "confirm that camera and reconstruction are theirs" in notes
     assert "no patients" in database.source
     assert against_normals(values, 70, "F", FINGERPRINT, database_of_people()).notes == ()
+
+
+def test_normals_whose_headers_state_no_camera_ask_the_reader_for_it():
+    """Nothing but measurements can refuse another camera then, and many are alike by these."""
+    values = values_of(np.random.default_rng(0), 70, "F")
+    bare = replace(FINGERPRINT, stated={}, corrections=None)
+    for simulated, count in ((False, 1), (True, 0)):
+        database = database_of_people(fingerprint=site_fingerprint([bare]), simulated=simulated)
+        for scan in (bare, FINGERPRINT):
+            notes = [note for note in against_normals(values, 70, "F", scan, database).notes if "confirm" in note]
+            assert len(notes) == count
+            assert all("headers of the normals Camera A state no camera" in note for note in notes)
 
 
 def test_normals_without_ages_expect_the_same_at_any_age():

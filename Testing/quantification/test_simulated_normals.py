@@ -16,6 +16,7 @@ from DaTscanAILib.reporting.numbers import normals_note
 
 sys.path.insert(0, str(resource_path("Normals")))
 import build_test_retest
+import measure_reduced
 import measure_sites
 
 SCANS = Path(__file__).resolve().parents[1] / "support" / "one_camera.json"
@@ -64,6 +65,36 @@ def test_sites_drawn_from_one_camera_hold_their_word():
         assert found.low[nucleus] <= 0.08
     assert found.refused < 0.05
     assert found.any_low > 0.5  # goal 0.95, missed: the page says so
+
+
+def test_what_nobody_could_find_is_told_from_what_a_site_misses():
+    """Of reduced scans that lie among the normal people no site's limits can find more than all normals' do."""
+    scans = measure_sites.read_scans(SCANS)
+    normals, reduced = measure_reduced.found_by(scans["normal"], scans["reduced"], size=26, draws=4)
+    assert (normals.shape, reduced.shape) == ((36, 3), (16, 3))
+    assert np.isin(reduced[:, 1], (0, 1)).all()
+    for found in (normals, reduced):
+        drawn = found[~np.isnan(found[:, 0])]
+        assert len(drawn) > len(found) / 2
+        assert (drawn[:, 2] >= drawn[:, 0]).all()
+    putamen = np.array(
+        [min(scan.values[f"putamen_{side}"] for side in ("left", "right")) for scan in scans["reduced"]]
+    )
+    drawn = (putamen < 0.8) & ~np.isnan(reduced[:, 0])  # where normals have 2.0
+    assert drawn.sum() >= 3
+    assert reduced[drawn, :2].min() == 1
+    assert np.nanmean(normals[:, 0]) < 0.2
+    rows = measure_reduced.markdown(normals, reduced, scans["reduced"]).splitlines()
+    assert rows[3].startswith("| reduced | 16 | ")
+
+
+def test_scans_of_one_grid_are_those_of_the_commonest_voxel_size():
+    scans = measure_sites.read_scans(SCANS)
+    kept = measure_sites.of_one_grid({**scans, "foreign": scans["reduced"]})
+    assert {scan.fingerprint.voxel_mm for scan in kept["normal"]} == {(3.41, 3.41, 3.41)}
+    assert {scan.fingerprint.voxel_mm for scan in kept["reduced"]} <= {(3.41, 3.41, 3.41)}
+    assert 0 < len(kept["normal"]) < len(scans["normal"])
+    assert kept["foreign"] == scans["reduced"]
 
 
 def test_limits_of_repeated_scans_hold_noise_where_little_is_bound():

@@ -93,7 +93,14 @@ def _notes(age, sex, fingerprint, database):
     if unknown:
         yield (
             f"The scan's header does not state {', '.join(unknown)}: that the normals fit is judged by voxel size, "
-            "smoothness and the middle of the brain against its rim alone."
+            "smoothness and the middle of the brain against its rim alone; confirm that camera and reconstruction "
+            "are theirs."
+        )
+    elif not database.simulated and not database.fingerprint.names_a_camera:
+        yield (
+            f"The headers of the normals {database.name} state no camera: that they fit is judged by voxel size, "
+            "smoothness and the middle of the brain against its rim alone; confirm that camera and reconstruction "
+            "are the scan's."
         )
     if sex is None and any(fit.women_minus_men for fit in database.regressions.values()):
         yield "The patient's sex is not known: the expectation lies between women's and men's."

@@ -10,7 +10,9 @@ from .fingerprint import Fingerprint
 # How far a scan may lie from those of the site: a share of the voxel's edge, then in mm and as a logarithm what two
 # scans of one camera differ by (`Resources/Documentation/normals.md` has the figures).
 _VOXEL_SHARE = 0.05
-_TOLERANCE = {"smoothness_mm": 2.0, "middle_to_rim": 0.12}
+_TOLERANCE = {"smoothness_mm": 2.0, "middle_to_rim": 0.08}
+# Two scans differ by more than a scan from the mean of many.
+_OF_TWO = {"smoothness_mm": 2.0, "middle_to_rim": 0.12}
 # Millimeters by which a scan without any striatal binding looks smoother than a normal one of its camera: OSEM has
 # not converged there, and little is left to measure at.
 _LOSS_SMOOTHS = 4.0
@@ -54,6 +56,11 @@ class SiteFingerprint:
     def from_json(cls, content: dict) -> "SiteFingerprint":
         """Of what `to_json` gave."""
         return cls(**{key: tuple(value) if key in _RANGES else value for key, value in content.items()})
+
+    @property
+    def names_a_camera(self) -> bool:
+        """Whether headers state whose camera it was; otherwise only what is measured tells another one."""
+        return "manufacturer" in self.stated or "model" in self.stated
 
     def misfits(self, scan: Fingerprint, whose: str = "the normals'") -> list[str]:
         """Each way in which a scan differs from the site's, in words; none for a scan that fits."""
@@ -106,13 +113,14 @@ def site_fingerprint(scans: list[Fingerprint], several_cameras: bool = False) ->
             f"The normals were not made in one way ({'; '.join(mixed)}): build a database for each, or leave the "
             "others out."
         )
+    tolerances = _TOLERANCE if len(scans) > 1 else _OF_TWO
     edges = [edge for scan in scans for edge in scan.voxel_mm]
     return SiteFingerprint(
         stated=stated,
         matrices=[list(matrix) for matrix in sorted({tuple(scan.matrix) for scan in scans})],
         voxel_mm=(min(edges), max(edges)),
         contrast=round(max(float(np.mean([scan.contrast for scan in scans])), 0.1), 3),
-        **{name: _range([getattr(scan, name) for scan in scans], least) for name, least in _TOLERANCE.items()},
+        **{name: _range([getattr(scan, name) for scan in scans], least) for name, least in tolerances.items()},
         scans=len(scans),
     )
 
