@@ -162,33 +162,31 @@ class Classifier:
             map_method: of `explanation.methods.METHODS`.
             with_relevance: make map and what-ifs.
         """
-        rule = self.model.rule
-        turned = self.model.preprocessing.keeps_sides and quantification is not None and quantification.mirrored
+        mirrored = quantification is not None and quantification.mirrored
         images = self._orientations(voxels, quantification)
         known = self._pass([image for _, image in images])
         logits, features = self._read(images, known)
-        evidence = read_evidence(logits, rule)
+        evidence = read_evidence(logits, self.model.rule)
         explained, agrees = {map_method: AnswerMap(None, ())}, None
         if with_relevance:
+            turned = self.model.preprocessing.keeps_sides and mirrored
             explained, agrees = self._explain(voxels, images, evidence.basis, map_method, turned, known)
         chosen = explained.pop(map_method)
         distance = None if self.training_features is None else float(self.training_features.distance(features))
-        sides = other_side if quantification is not None and quantification.mirrored else str
-        evidence_of_patient = _with_sides(evidence, sides)
-        found = doubts(rule, evidence_of_patient, quantification and quantification.sbr, distance, len(self.networks))
-        answer = "reduced" if evidence.probability >= rule.threshold else "normal"
-        grades = evidence_of_patient.grades
+        evidence = _with_sides(evidence, other_side if mirrored else str)
+        measured = quantification and quantification.sbr
+        found = doubts(self.model.rule, evidence, measured, distance, len(self.networks))
         return Classification(
-            label="uncertain" if found else answer,
+            label="uncertain" if found else self.model.rule.label_of(evidence.probability),
             probability_reduced=evidence.probability,
             logit_difference=evidence.logit_difference,
             votes=evidence.votes,
             members=len(self.networks),
             relevance=chosen.relevance,
             device=self.device,
-            basis=evidence_of_patient.basis,
-            grades=grades,
-            atypical=tuple(atypical_patterns(grades)) if grades else (),
+            basis=evidence.basis,
+            grades=evidence.grades,
+            atypical=tuple(atypical_patterns(evidence.grades)) if evidence.grades else (),
             doubt=tuple(found),
             mirrored_weight=images[1][0] if len(images) > 1 else 0.0,
             distance=distance,
