@@ -10,6 +10,7 @@ import pydicom
 import pytest
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
+from scan_oracles import assert_marker, refusal
 from volume_factory import affine_of, itk_image, marker_volume, patched
 
 from DaTscanAILib.base.errors import DaTscanError
@@ -18,17 +19,6 @@ from DaTscanAILib.reading.dicom_values import MAP_WARNING
 from DaTscanAILib.reading.scan import read_scan, write_volume
 
 SPACING, BETWEEN, ORIENTATION = 0x00280030, 0x00180088, 0x00200037
-
-
-def refusal(path) -> str:
-    with pytest.raises(DaTscanError) as caught:
-        read_scan(path)
-    assert str(caught.value).startswith(f"{path.name} ")
-    return str(caught.value)
-
-
-def assert_marker(scan, tolerance=1e-3):
-    np.testing.assert_allclose(factory.marker_place(scan.voxels, scan.affine), factory.MARKER_RAS, atol=tolerance)
 
 
 def with_raw(folder, tag, representation, value, **options):

@@ -12,6 +12,7 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
+from scan_oracles import refusal
 from volume_factory import affine_of, marker_volume
 
 from DaTscanAILib.base.errors import DaTscanError
@@ -185,13 +186,6 @@ def make(folder):
 def content_of(tmp_path, dicom=True):
     path = good_dicom(tmp_path / "made.dcm") if dicom else good_scan(tmp_path / "made.nii.gz")
     return path.read_bytes()
-
-
-def refusal(path):
-    with pytest.raises(DaTscanError) as caught:
-        read_scan(path)
-    assert str(caught.value).startswith(path.name)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

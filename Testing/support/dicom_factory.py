@@ -12,10 +12,12 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+from scipy.spatial.transform import Rotation
 
 NM_CLASS = "1.2.840.10008.5.1.4.1.1.20"
 CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7.3"
 AXIAL = (1, 0, 0, 0, 1, 0)
+OBLIQUE = tuple(Rotation.from_euler("xyz", [12, -7, 20], degrees=True).as_matrix().T[:2].ravel())
 MARKER_RAS = np.array([21.0, 13.0, -17.0])  # to the right, front and bottom of the origin: no symmetry hides a flip
 MARKER_SIGMA = 7.0  # mm
 MARKER_COUNTS = 40000.0

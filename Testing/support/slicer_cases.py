@@ -7,11 +7,13 @@ import numpy as np
 from picture_factory import blob, result_with
 
 from DaTscanAILib.analysis import Analysis
+from DaTscanAILib.base.resources import resource_path
 from DaTscanAILib.batch.comparison import Comparison
 from DaTscanAILib.mni.atlas import GRID_AFFINE, GRID_SHAPE, load_atlas
 from DaTscanAILib.quantification.change import changes
 from DaTscanAILib.registration.affine import register
 
+SAMPLE = resource_path("Samples", "reduced.dcm")
 RIGHT, LEFT = (26.0, 0.0, 2.0), (-26.0, 0.0, 2.0)
 
 

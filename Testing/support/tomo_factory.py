@@ -104,3 +104,18 @@ def _add_acquisition(dataset, turns, windows):
     dataset.DetectorInformationSequence = [
         item_of(CollimatorType="PARA", StartAngle=start, RadialPosition=RADIUS) for start in turns[0].starts
     ]
+
+
+def detector_at(angle, **elements):
+    """A detector's item that states where the first pixel of its frames lies, for a DICOM angle."""
+    radians = np.deg2rad(angle)
+    outward = np.array([np.sin(radians), np.cos(radians), 0])
+    to_the_right = np.cross(-outward, [0, 0, 1])
+    first = RADIUS * outward - (COLUMNS - 1) / 2 * PIXEL * to_the_right + [0, 0, TOP]
+    return item_of(
+        CollimatorType="PARA",
+        StartAngle=angle,
+        ImageOrientationPatient=[f"{value:.8f}" for value in (*to_the_right, 0, 0, -1)],
+        ImagePositionPatient=[f"{value:.6f}" for value in first],
+        **elements,
+    )
