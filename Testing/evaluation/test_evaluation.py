@@ -128,6 +128,16 @@ def test_what_is_written(written):
     assert [path.suffix for path in (folder / "out" / "figures").iterdir()]
 
 
+def test_leaving_out_all_that_was_answered_is_said(written):
+    """Sites one and two: the answered scans of a manifest of site two alone."""
+    folder, _, _ = written
+    rows = [f"{name},{name}.nii.gz,normal,two" for name in "efh"]
+    (folder / "two.csv").write_text("\n".join(["case,scan,label,site", *rows, ""]))
+    sentence = "All scans of two.csv that could be analyzed have two as their site: leave out less."
+    with pytest.raises(DaTscanError, match=sentence):
+        evaluate(folder / "two.csv", Options(folder / "again"), leave_out=("site", "two"))
+
+
 def test_a_manifest_without_labels_is_refused(tmp_path):
     (tmp_path / "a.nii.gz").touch()
     (tmp_path / "manifest.csv").write_text("scan\na.nii.gz\n")

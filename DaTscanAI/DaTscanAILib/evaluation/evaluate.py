@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..classification.model_folder import find_model
 from ..explanation.methods import DEFAULT_METHOD
 from ..reading.inputs import collect_cases
 from .answer_parts import read_answers, second_reader_agreement
+from .figures import write_figures
 from .metrics import classification_metrics, expected_calibration_error, roc_auc, share
 
 THRESHOLD = 0.5
@@ -51,16 +52,9 @@ class Answers:
 
     def select(self, mask: np.ndarray) -> "Answers":
         """Those where the mask is True."""
-        return Answers(
-            self.names[mask],
-            self.truth[mask],
-            self.probability[mask],
-            self.label[mask],
-            self.relevance[mask],
-            self.consistent[mask],
-            {column: values[mask] for column, values in self.groups.items()},
-            self.relevance_cut,
-        )
+        arrays = ("names", "truth", "probability", "label", "relevance", "consistent")
+        groups = {column: values[mask] for column, values in self.groups.items()}
+        return replace(self, groups=groups, **{name: getattr(self, name)[mask] for name in arrays})
 
 
 def evaluate(
@@ -78,7 +72,7 @@ def evaluate(
         The summary that `evaluation.json` holds, and how many scans failed.
 
     Raises:
-        DaTscanError: no scan is labelled, or no scan could be analyzed.
+        DaTscanError: no scan is labelled, no scan could be analyzed, or all that could be are left out.
     """
     cases = [case for case in collect_cases([manifest]) if case.label or case.error]
     if not any(case.label for case in cases):
@@ -89,10 +83,7 @@ def evaluate(
     answers = collect_answers(cases, outcomes, group_by, cut)
     if not answers.names.size:
         raise DaTscanError(f"No scan of {Path(manifest).name} could be analyzed: see results.csv for the reasons.")
-    main = answers
-    if leave_out:
-        column, value = leave_out
-        main = answers.select(answers.groups[column] != value)
+    main = _without(answers, leave_out, Path(manifest).name) if leave_out else answers
     failed = sum(outcome.failed for outcome in outcomes)
     second = second_reader_agreement(read_answers(cases, options.output)) if options.second_reader else None
     summary = {
@@ -101,17 +92,28 @@ def evaluate(
         "scans": len(cases),
         "failed": failed,
         **summarize(main),
-        "groups": {
-            column: {
-                value: summarize(answers.select(answers.groups[column] == value))
-                for value in sorted(set(answers.groups[column]))
-            }
-            for column in group_by
-        },
+        "groups": {column: _by_value(answers, column) for column in group_by},
         "second_reader": second,
     }
     _write(options.output, summary, answers, main)
     return summary, failed
+
+
+def _without(answers, leave_out, name):
+    """The answers but those with a value in a column."""
+    column, value = leave_out
+    kept = answers.select(answers.groups[column] != value)
+    if not kept.names.size:
+        raise DaTscanError(
+            f"All scans of {name} that could be analyzed have {value} as their {column}: leave out less."
+        )
+    return kept
+
+
+def _by_value(answers, column):
+    """Numbers of the answers with each value of a column."""
+    values = answers.groups[column]
+    return {value: summarize(answers.select(values == value)) for value in sorted(set(values))}
 
 
 def collect_answers(cases, outcomes, columns, relevance_cut: float = 0.0) -> Answers:
@@ -191,8 +193,6 @@ def _write(folder, summary, answers, main):
             ]
         )
     atomic_write_bytes(folder / "answers.csv", text.getvalue().encode())
-    from .figures import write_figures
-
     write_figures(folder / "figures", main, summary)
 
 

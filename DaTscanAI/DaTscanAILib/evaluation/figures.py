@@ -1,5 +1,6 @@
 """Figures of an evaluation: ROC curve, reliability, distribution of the probabilities (matplotlib)."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +13,33 @@ def write_figures(folder: Path, answers, summary: dict) -> None:
 
     Args:
         folder: made if need be.
-        answers: `evaluation.Answers`.
+        answers: `evaluate.Answers`.
         summary: for the numbers in the legends.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in (("roc", _roc), ("reliability", _reliability), ("probabilities", _probabilities)):
         save_figure(folder / name, lambda axes, draw=draw: draw(axes, answers, summary))
 
 
-def save_figure(path: Path, draw, size=(4.2, 4.0)) -> None:
-    """Draw on one pair of axes and save as PNG and PDF without dates, so that the same data give the same bytes."""
-    from matplotlib import pyplot as plt
+def headless_pyplot():
+    """matplotlib's `pyplot`, which draws without a display."""
+    import matplotlib
 
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def save_figure(path: Path, draw: Callable, size: tuple[float, float] = (4.2, 4.0)) -> None:
+    """Draw on one pair of axes and save as PNG and PDF without dates, so that the same data give the same bytes.
+
+    Args:
+        path: without suffix.
+        draw: draws on the axes that it is given.
+        size: inches.
+    """
+    plt = headless_pyplot()
     figure, axes = plt.subplots(figsize=size, layout="constrained")
     draw(axes)
     for side in ("top", "right"):

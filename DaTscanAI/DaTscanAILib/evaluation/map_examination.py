@@ -155,6 +155,7 @@ class Examination:
             rows.append(
                 {
                     "random_down_to": name,
+                    "scans": len(found),
                     "correlation": float(found[:, 0].mean()),
                     "absolute_correlation": float(np.median(np.abs(found[:, 0]))),
                     "structural_similarity": float(found[:, 1].mean()),

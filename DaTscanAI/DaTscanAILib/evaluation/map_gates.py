@@ -85,7 +85,7 @@ def examine(examination: Examination, depth: Depth) -> dict:
         "lesion_hemisphere": share([row["hemisphere"] for row in focal]),
         "healing_lowers": share([row["healing_move"] < 0 for row in shown]),
         "deletion_against_gradient": _relative_move(deletion, examination.method),
-        "random_correlation": (randomization[-1]["absolute_correlation"], depth.randomization),
+        "random_correlation": (randomization[-1]["absolute_correlation"], randomization[-1]["scans"]),
         "outside_brain": (float(outside.mean()), len(outside)),
         "sign": share(clear),
         "sign_one_putamen": share(one_putamen),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .figures import headless_pyplot
 from .map_deletion import DECIDING, FRACTIONS
 
 
@@ -89,11 +90,7 @@ def _share(values):
 
 def gates_figure(path: Path, rows: list[dict], randomization: list[dict], deletion: dict) -> None:
     """Measured values beside their thresholds, curves of deletion and insertion, likeness by random layers."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
+    pyplot = headless_pyplot()
     places = [["gates"] * 3, ["deletion", "insertion", "random"]]
     figure, by_name = pyplot.subplot_mosaic(places, figsize=(13, 8), layout="constrained")
     _draw_gates(by_name["gates"], rows)

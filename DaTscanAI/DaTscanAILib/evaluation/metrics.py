@@ -7,7 +7,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Share:
-    """A proportion with its exact 95 % interval (Clopper and Pearson)."""
+    """A proportion, or an area under a ROC curve, with its 95 % interval.
+
+    Attributes:
+        value: 0 to 1.
+        low, high: ends of the interval.
+        count: scans that it is of.
+    """
 
     value: float
     low: float
@@ -20,7 +26,7 @@ class Share:
 
 
 def share(successes: int, count: int) -> Share | None:
-    """None where there is nothing to count."""
+    """A proportion with its exact interval (Clopper and Pearson); None where there is nothing to count."""
     from scipy.stats import binomtest
 
     if count == 0:

@@ -1,21 +1,12 @@
 """Figures of the studies as PNG and PDF (matplotlib; curves by scikit-learn)."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from ..evaluation.figures import COLORS, save_figure
+from ..evaluation.figures import COLORS, headless_pyplot, save_figure
 
 CURVE_POINTS = np.linspace(0, 1, 101)
-
-
-def draw_to(path: Path, draw: Callable, size=(4.2, 4.0)) -> None:
-    """Draw on one pair of axes without a display, and save `path.png` and `path.pdf`."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    save_figure(path, draw, size)
 
 
 def roc_band(truth: np.ndarray, score: np.ndarray, draws: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +48,7 @@ def roc_figure(path: Path, curves: dict[str, tuple], band=None, mark=None) -> No
         axes.set(xlabel="1 - specificity", ylabel="Sensitivity", xlim=(-0.01, 1), ylim=(0, 1.02), aspect="equal")
         axes.legend(frameon=False, loc="lower right", fontsize=8)
 
-    draw_to(path, draw)
+    save_figure(path, draw)
 
 
 def precision_recall_figure(path: Path, truth: np.ndarray, score: np.ndarray) -> None:
@@ -71,7 +62,7 @@ def precision_recall_figure(path: Path, truth: np.ndarray, score: np.ndarray) ->
         axes.text(0.02, 0.05, f"Average precision {average_precision_score(truth, score):.3f}")
         axes.set(xlabel="Recall (sensitivity)", ylabel="Precision", xlim=(0, 1.01), ylim=(0, 1.02), aspect="equal")
 
-    draw_to(path, draw)
+    save_figure(path, draw)
 
 
 def histogram_figure(path: Path, truth, score, xlabel: str, cut: float | None = None, size=(4.2, 3.6)) -> None:
@@ -86,7 +77,7 @@ def histogram_figure(path: Path, truth, score, xlabel: str, cut: float | None = 
         axes.set(xlabel=xlabel, ylabel="Scans")
         axes.legend(frameon=False, fontsize=8)
 
-    draw_to(path, draw, size)
+    save_figure(path, draw, size)
 
 
 def stacked_histogram_figure(
@@ -107,7 +98,7 @@ def stacked_histogram_figure(
         axes.set(xlabel=xlabel, ylabel="Scans")
         axes.legend(frameon=False, fontsize=8)
 
-    draw_to(path, draw, size)
+    save_figure(path, draw, size)
 
 
 def learning_figure(path: Path, curves: dict[str, tuple], xlabel="Epoch", ylabel="Validation loss") -> None:
@@ -122,7 +113,7 @@ def learning_figure(path: Path, curves: dict[str, tuple], xlabel="Epoch", ylabel
         if len(curves) <= 6:
             axes.legend(frameon=False, fontsize=8)
 
-    draw_to(path, draw, (4.2, 3.4))
+    save_figure(path, draw, (4.2, 3.4))
 
 
 def scatter_figure(path: Path, x, y, truth, xlabel: str, ylabel: str, title: str) -> None:
@@ -141,7 +132,7 @@ def scatter_figure(path: Path, x, y, truth, xlabel: str, ylabel: str, title: str
         axes.set_title(title, fontsize=9)
         axes.legend(frameon=False, fontsize=8)
 
-    draw_to(path, draw, (4.2, 3.6))
+    save_figure(path, draw, (4.2, 3.6))
 
 
 def matrix_figure(path: Path, values: np.ndarray, rows: list[str], columns: list[str], xlabel: str, ylabel: str):
@@ -156,7 +147,7 @@ def matrix_figure(path: Path, values: np.ndarray, rows: list[str], columns: list
         axes.set_xticklabels(columns)
         axes.set_yticklabels(rows)
 
-    draw_to(path, draw, (4.2, 3.4))
+    save_figure(path, draw, (4.2, 3.4))
 
 
 def points_figure(path: Path, groups: dict[str, np.ndarray], ylabel: str) -> None:
@@ -170,16 +161,12 @@ def points_figure(path: Path, groups: dict[str, np.ndarray], ylabel: str) -> Non
         axes.set(xticks=range(len(groups)), ylabel=ylabel)
         axes.set_xticklabels(list(groups), rotation=35, ha="right", fontsize=8)
 
-    draw_to(path, draw, (5.0, 3.8))
+    save_figure(path, draw, (5.0, 3.8))
 
 
 def pictures_figure(path: Path, pictures: list[np.ndarray], titles: list[str], columns: int = 6) -> None:
     """8-bit pictures `(rows, columns)` of one shape in a grid, with a title above each."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
+    plt = headless_pyplot()
     height, width = pictures[0].shape
     title, gap = 14, 4  # pixels of the pictures
     rows = -(-len(pictures) // columns)

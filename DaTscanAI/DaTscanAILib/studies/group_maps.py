@@ -8,6 +8,7 @@ import numpy as np
 from ..classification.answer import Classifier
 from ..classification.evidence import OVERALL
 from ..classification.model_folder import Model
+from ..evaluation.figures import headless_pyplot
 from ..explanation.lower_putamen import lower_putamen_relevance
 from ..explanation.methods import INTEGRATED_GRADIENTS, LRP
 from ..mni.atlas import GRID_AFFINE, GRID_SHAPE, Atlas, load_mri
@@ -154,14 +155,10 @@ def rows_figure(path: Path, rows: list[tuple[str, Strip]], title: str = "", sign
         rows: `(name, strip)`, all of the same positions.
         signed: whether the bar shows both signs, or only what argues for reduced.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap
 
-    first = rows[0][1].image
+    plt, first = headless_pyplot(), rows[0][1].image
     width = 12.0
     height = (width - 0.9) * first.height / first.width + 0.25
     head = 0.3 if title else 0.05

@@ -68,26 +68,13 @@ def _run_engine(network, sets, plan, device, folder, seed, patience):
     import ignite.distributed as idist
     import torch
     from ignite.engine import Events
-    from monai.engines import SupervisedTrainer
 
     folder.mkdir(parents=True, exist_ok=True)
     network = idist.auto_model(network.to(device))
     optimizer = idist.auto_optim(adam(bare(network), plan))
     loader = _loader(sets.training, plan, shuffle=True, seed=seed)
-    steps = len(loader) * plan.epochs
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(step, steps, plan))
     loss = head_losses(plan, device)
-    trainer = SupervisedTrainer(
-        device=torch.device(device),
-        max_epochs=plan.epochs,
-        train_data_loader=loader,
-        network=network,
-        optimizer=optimizer,
-        loss_function=loss,
-        inferer=mixed_precision_inferer(device),
-        prepare_batch=_prepare_batch,
-    )
-    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: schedule.step())
+    trainer, schedule = _trainer(network, optimizer, loss, loader, plan, device)
     best = _Best(folder, network, optimizer, schedule, trainer)
     best.resume()
 
@@ -108,6 +95,28 @@ def _run_engine(network, sets, plan, device, folder, seed, patience):
     if trainer.state.epoch < plan.epochs and not best.waited(patience):
         trainer.run()
     return best.shared_state()
+
+
+def _trainer(network, optimizer, loss, loader, plan, device):
+    """MONAI's trainer, and the schedule of the rates that it moves on after each step."""
+    import torch
+    from ignite.engine import Events
+    from monai.engines import SupervisedTrainer
+
+    steps = len(loader) * plan.epochs
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(step, steps, plan))
+    trainer = SupervisedTrainer(
+        device=torch.device(device),
+        max_epochs=plan.epochs,
+        train_data_loader=loader,
+        network=network,
+        optimizer=optimizer,
+        loss_function=loss,
+        inferer=mixed_precision_inferer(device),
+        prepare_batch=_prepare_batch,
+    )
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: schedule.step())
+    return trainer, schedule
 
 
 @contextmanager
@@ -237,25 +246,28 @@ class _Best:
 
     def consider(self, validation_loss):
         import ignite.distributed as idist
-        import torch
 
         state = {key: value.detach().cpu().clone() for key, value in bare(self.network).state_dict().items()}
-        training_loss = float(
-            self.trainer.state.output[0]["loss"]
-            if isinstance(self.trainer.state.output, list)
-            else self.trainer.state.output["loss"]
-        )
-        self.curve.append(
-            {
-                "epoch": self.trainer.state.epoch,
-                "last_training_loss": round(training_loss, 5),
-                "validation_loss": round(validation_loss, 5),
-            }
-        )
+        self.curve.append(self._point(validation_loss))
         if validation_loss < self.lowest:
             self.lowest, self.state = validation_loss, state
-        if idist.get_rank() != 0:
-            return
+        if idist.get_rank() == 0:
+            self._write(state)
+            name, epoch = self.file.parent.name, self.trainer.state.epoch
+            print(f"{name} epoch {epoch}: validation loss {validation_loss:.4f}", file=sys.stderr, flush=True)
+
+    def _point(self, validation_loss):
+        output = self.trainer.state.output
+        training_loss = float((output[0] if isinstance(output, list) else output)["loss"])
+        return {
+            "epoch": self.trainer.state.epoch,
+            "last_training_loss": round(training_loss, 5),
+            "validation_loss": round(validation_loss, 5),
+        }
+
+    def _write(self, state):
+        import torch
+
         temporary = self.file.with_suffix(".tmp")
         torch.save(
             {
@@ -271,8 +283,3 @@ class _Best:
         )
         temporary.replace(self.file)
         self.curve_file.write_text(json.dumps(self.curve, indent=1))
-        print(
-            f"{self.file.parent.name} epoch {self.trainer.state.epoch}: validation loss {validation_loss:.4f}",
-            file=sys.stderr,
-            flush=True,
-        )

@@ -86,6 +86,7 @@ def write_set(path: Path, prepared, plan: Plan, workers: int = 1, *, copies=0, s
     recipe = {"names": names, "copies": copies, "smoothed": smoothed, "averaged": averaged, "seed": plan.seed}
     recipe |= {"architecture": plan.architecture, "preprocessing": asdict(plan.preprocessing)}
     recipe |= {"reference": plan.compared_with.sha256, "planted": plan.planted}
+    recipe |= {"sources": [one.facts.get("source") for one in prepared]}
     average = first_average(plan.architecture) if averaged else None
     make = partial(variants_of, plan=plan, copies=copies, smoothed=smoothed, average=average)
     _write(path, recipe, prepared, variants, make, workers)
@@ -104,6 +105,8 @@ def _write(path, recipe, prepared, variants, make, workers):
     done, images, targets = _finished(files[2], recipe), None, None
     if done == len(prepared):
         return
+    if not done:
+        files[2].unlink(missing_ok=True)  # the arrays of another recipe are overwritten before the first note
     for number, found in enumerate(in_order(make, list(enumerate(prepared))[done:], workers), done):
         if images is None:
             shapes = ((len(prepared) * variants, *part.shape) for part in found[0])

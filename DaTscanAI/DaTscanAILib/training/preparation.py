@@ -27,7 +27,8 @@ class Prepared:
     Attributes:
         case: as the manifest gives it.
         file: `.npy`, float16 `(91, 109, 91)`, reference level 1, lower putamen left.
-        facts: numbers of the case: `sbr`, `sbr_aal`, `asymmetry_percent`, `mirrored`, `quality`, `accepted`.
+        facts: numbers of the case: `sbr`, `sbr_aal`, `asymmetry_percent`, `mirrored`, `quality`, `accepted`; and
+            `source`, name and bytes of its files.
     """
 
     case: Case
@@ -40,7 +41,7 @@ class Prepared:
 
 
 def prepare_cases(cases: list[Case], folder: Path, workers: int = 1) -> tuple[list[Prepared], dict[str, str]]:
-    """Register, normalize and mirror every case once; what is in the folder already is used again.
+    """Register, normalize and mirror every case once; what the folder has of the same files is used again.
 
     Args:
         cases: from `collect_cases`.
@@ -70,9 +71,11 @@ def _prepare_case(case, folder):
     """Facts of a usable case, or the sentence that says why it is not."""
     if case.error:
         return case.error
-    facts_file = folder / f"{case.name}.json"
+    facts_file, source = folder / f"{case.name}.json", _source(case)
     if facts_file.exists():
-        return json.loads(facts_file.read_text())
+        facts = json.loads(facts_file.read_text())
+        if facts.get("source", source) == source:  # another manifest may give its cases the same names
+            return facts
     try:
         voxels, facts = prepare_scan(read_scan(case.path, case.series, case.files))
     except DaTscanError as error:
@@ -81,9 +84,17 @@ def _prepare_case(case, folder):
         return f"{case.name}: the registration was not accepted (quality {facts['quality']:.2f})."
     temporary = folder / f".{case.name}.tmp.npy"
     np.save(temporary, voxels)
+    facts["source"] = source
+    facts_file.unlink(missing_ok=True)
     temporary.replace(folder / f"{case.name}.npy")
     atomic_write_bytes(facts_file, json.dumps(facts).encode())
     return facts
+
+
+def _source(case):
+    """Name and bytes of a case's files."""
+    files = case.files or ([case.path] if case.path.is_file() else [])
+    return [case.path.name, sum(file.stat().st_size for file in files)]
 
 
 def prepare_scan(scan) -> tuple[np.ndarray, dict]:
@@ -99,7 +110,6 @@ def prepare_scan(scan) -> tuple[np.ndarray, dict]:
         "mirrored": quantification.mirrored,
         "quality": registration.quality,
         "accepted": registration.accepted,
-        "scanner_from_mni_ras": registration.scanner_from_mni.tolist(),
     }
     voxels = ipsilateral_left(normalized.voxels, quantification.mirrored).astype(np.float16)
     assert voxels.shape == GRID_SHAPE

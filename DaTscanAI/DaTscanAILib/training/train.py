@@ -23,6 +23,7 @@ from .card import bundle_metadata, describe_data
 from .input_sets import ImageSet, Sets, write_set
 from .plans import Plan
 from .preparation import Prepared, prepare_cases
+from .recipe import check_recipe
 from .variants import LABELS
 
 LEAST_PER_CLASS = 5
@@ -44,44 +45,50 @@ def train(
         start: a model to adapt to the scans (`adapting.py`), in place of networks that know nothing.
 
     Raises:
-        DaTscanError: too few usable scans of a class.
+        DaTscanError: too few usable scans of a class, or the folder holds a training of other scans or options.
     """
     from .engine import first_process_first, process_group
 
-    work = Path(output) / "work"
+    output = Path(output)
     with process_group(choose_device(device)):
         with first_process_first():
-            cases = [case for case in collect_cases([manifest]) if case.label or case.error]
-            prepared, failed = prepare_cases(cases, work / "prepared", workers)
-            check_classes(prepared)
-            training, held_out = split(prepared, plan.calibration_share, plan.seed)
-            inputs = write_set(
-                work / "inputs" / "training", training, plan, workers, copies=plan.copies, averaged=True
-            )
-            # With all voxels: relevance goes down to them.
-            smoothed = plan.smooth_validation
-            calibration = write_set(work / "inputs" / "calibration", held_out, plan, workers, smoothed=smoothed)
-        networks = train_members(inputs, plan, work, device, workers, start)
+            data, trained_on = _data(manifest, output, plan, workers, start)
+        networks = train_members(data.training, plan, output / "work", device, workers, start)
         with first_process_first():
-            rule, scores, features = calibrate(
-                networks, CalibrationScans(inputs, calibration, held_out), plan, device
-            )
-            trained_on = describe_data(training, failed)
-            if start:
-                rule = rule_of_adapted(start, rule, [one.case.label == "reduced" for one in held_out])
-                trained_on = f"{start.trained_on} Then adapted: {trained_on}"
-            metadata = bundle_metadata(plan, trained_on, scores, count_parameters(networks[0]))
-            return write_model(
-                output,
-                plan.architecture,
-                networks,
-                plan.preprocessing,
-                rule,
-                trained_on,
-                metadata,
-                reference=plan.compared_with,
-                training_features=None if rule.unlike_cut is None else features,
-            )
+            return _calibrated_model(output, networks, data, plan, device, trained_on, start)
+
+
+def _data(manifest, output, plan, workers, start):
+    """Inputs of training and calibration, and the sentence that describes the scans of the training."""
+    cases = [case for case in collect_cases([manifest]) if case.label or case.error]
+    prepared, failed = prepare_cases(cases, output / "work" / "prepared", workers)
+    check_classes(prepared)
+    check_recipe(output, plan, prepared, start)
+    training, held_out = split(prepared, plan.calibration_share, plan.seed)
+    folder = output / "work" / "inputs"
+    inputs = write_set(folder / "training", training, plan, workers, copies=plan.copies, averaged=True)
+    # With all voxels: relevance goes down to them.
+    calibration = write_set(folder / "calibration", held_out, plan, workers, smoothed=plan.smooth_validation)
+    return CalibrationScans(inputs, calibration, held_out), describe_data(training, failed)
+
+
+def _calibrated_model(output, networks, data, plan, device, trained_on, start):
+    """The model folder of trained networks."""
+    rule, scores, features = calibrate(networks, data, plan, device)
+    if start:
+        rule = rule_of_adapted(start, rule, [one.case.label == "reduced" for one in data.scans])
+        trained_on = f"{start.trained_on} Then adapted: {trained_on}"
+    return write_model(
+        output,
+        plan.architecture,
+        networks,
+        plan.preprocessing,
+        rule,
+        trained_on,
+        bundle_metadata(plan, trained_on, scores, count_parameters(networks[0])),
+        reference=plan.compared_with,
+        training_features=None if rule.unlike_cut is None else features,
+    )
 
 
 def check_classes(prepared: list[Prepared]) -> None:
