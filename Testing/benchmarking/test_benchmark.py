@@ -16,9 +16,9 @@ import SimpleITK as sitk
 import torch
 
 from DaTscanAILib.base.errors import DaTscanError
-from DaTscanAILib.benchmarking import goals
+from DaTscanAILib.benchmarking import goals, start_up
 from DaTscanAILib.benchmarking.batch import in_percent, time_shares, write_folders
-from DaTscanAILib.benchmarking.child import environment, in_child
+from DaTscanAILib.benchmarking.child import environment, in_child, last_line
 from DaTscanAILib.benchmarking.goals import GOALS, STAGES, Goal, Measured, Row, rows_of
 from DaTscanAILib.benchmarking.machine import PEERS, is_installed
 from DaTscanAILib.benchmarking.memory import descendants, late_growth
@@ -196,6 +196,14 @@ def test_a_child_has_its_own_environment_and_gives_back_the_result(monkeypatch):
 def test_a_failing_child_says_why():
     with pytest.raises(DaTscanError, match=r"mkdir failed in its own process: TypeError: .*integer"):
         in_child(os.mkdir, environment(), path="x", mode="not a number")
+
+
+def test_a_command_that_was_killed_without_a_word_fails_by_its_status(monkeypatch):
+    assert last_line("first\nlast\n", 1) == "last"
+    killed = subprocess.CompletedProcess([], -9, stdout="", stderr="")
+    monkeypatch.setattr(start_up.subprocess, "run", lambda *_, **__: killed)
+    with pytest.raises(DaTscanError, match="The command to be timed failed: status -9"):
+        start_up._cold_start("model")
 
 
 def test_peak_growth_sees_what_a_task_holds_for_a_moment():

@@ -451,6 +451,17 @@ def test_a_folder_of_another_run_is_refused(cohort, tmp_path):
             Workspace(name, other)
 
 
+def test_other_independent_scans_under_the_same_name_are_refused(cohort, tmp_path):
+    manifest, prepared = cohort
+    other = tmp_path / "other.csv"
+    other.write_text("scan,label\na.nii,normal\n")
+    options = StudyOptions(manifest, tmp_path / "out", "cpu", prepared=prepared, independent=other)
+    Workspace("wenzel2019", options)
+    other.write_text("scan,label\nb.nii,normal\n")
+    with pytest.raises(DaTscanError, match="out holds a study of other scans, options or version"):
+        Workspace("wenzel2019", options)
+
+
 def test_too_few_scans_are_refused(tmp_path):
     manifest, prepared = write_cohort(tmp_path / "few", 12)
     with pytest.raises(DaTscanError, match=r"manifest.csv has only 6 usable scans labelled normal"):

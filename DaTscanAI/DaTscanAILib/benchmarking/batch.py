@@ -12,7 +12,7 @@ from ..base.errors import DaTscanError
 from ..base.resources import resource_path
 from ..classification.model_folder import find_model
 from ..reporting.result_files import RESULT_FILE
-from .child import environment
+from .child import environment, last_line
 from .goals import Findings, Measured
 from .memory import TreeWatch
 from .settings import Settings
@@ -94,5 +94,5 @@ def _analyze(scans, model, workers):
         seconds = time.perf_counter() - start
         if status:
             log.seek(0)
-            raise DaTscanError(f"The batch to be timed failed: {log.read().strip().splitlines()[-1]}")
+            raise DaTscanError(f"The batch to be timed failed: {last_line(log.read(), status)}")
     return seconds, watch

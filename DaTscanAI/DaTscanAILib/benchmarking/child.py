@@ -58,9 +58,15 @@ def in_child(function: Callable, variables: dict[str, str], **arguments):
             stderr=subprocess.PIPE,
         )
         if done.returncode:
-            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"status {done.returncode}"]
-            raise DaTscanError(f"{function.__name__.strip('_')} failed in its own process: {last[0]}")
+            reason = last_line(done.stderr.decode(errors="replace"), done.returncode)
+            raise DaTscanError(f"{function.__name__.strip('_')} failed in its own process: {reason}")
         return json.loads(file.read_text())
+
+
+def last_line(output: str, status: int) -> str:
+    """What a failed process said last; its status where it was killed without a word."""
+    lines = output.strip().splitlines()
+    return lines[-1] if lines else f"status {status}"
 
 
 def main(file: Path) -> None:

@@ -18,6 +18,7 @@ from .goals import Findings, Measured
 from .machine import cores, is_installed
 from .registration_peers import register_with_ants, register_with_elastix, register_with_simpleitk
 from .settings import FIRST_SEED, Settings
+from .timing import in_turn
 
 ENGINES = {"elastix": "itk-elastix", "simpleitk": "SimpleITK", "ants": "antspyx"}
 LARGE_ERROR = 8.0  # mm
@@ -63,8 +64,7 @@ def compare_engines(files: list[str], engines: list[str], basis: str | None) -> 
         with np.load(file) as data:
             scan = Scan(np.ascontiguousarray(data["voxels"], np.float32), data["affine"], Path(file), "simulated")
             truth = data["truth"]
-        first = number % len(engines)
-        for engine in engines[first:] + engines[:first]:
+        for engine in in_turn(engines, number):
             start = time.process_time()
             affine = functions[engine](scan)
             seconds = time.process_time() - start

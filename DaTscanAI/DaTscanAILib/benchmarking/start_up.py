@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..base.errors import DaTscanError
 from ..classification.model_folder import find_model
-from .child import environment, in_child
+from .child import environment, in_child, last_line
 from .goals import Findings, Measured
 from .settings import Settings
 from .timing import middle
@@ -25,8 +25,8 @@ def run(settings: Settings) -> Findings:
     """`analyze` on the bundled sample in fresh processes."""
     model = str(find_model(settings.model).folder.resolve())
     repetitions = min(settings.repetitions, 5)
-    seconds = [_cold_start(model) for _ in range(repetitions)]
-    imports = [import_seconds(_cold_start(model, "-X", "importtime")) for _ in range(repetitions)]
+    seconds = [_cold_start(model)[0] for _ in range(repetitions)]
+    imports = [import_seconds(_cold_start(model, "-X", "importtime")[1]) for _ in range(repetitions)]
     loaded = in_child(modules_after_analysis, environment(), model=model)
     heavy = [name for name in HEAVY_MODULES if name in loaded]
     slowest = max(imports, key=lambda one: one["ours"])["slowest"]
@@ -45,15 +45,15 @@ def run(settings: Settings) -> Findings:
 
 
 def _cold_start(model, *python_options):
-    """Seconds of the command; with options of Python, what it wrote to standard error."""
+    """Seconds of the command, and what it wrote to standard error."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, *python_options, "-m", "DaTscanAILib", *_arguments(model, folder)]
         start = time.perf_counter()
         done = subprocess.run(command, env=environment(), capture_output=True, text=True)
         seconds = time.perf_counter() - start
     if done.returncode:
-        raise DaTscanError(f"The command to be timed failed: {done.stderr.strip().splitlines()[-1]}")
-    return done.stderr if python_options else seconds
+        raise DaTscanError(f"The command to be timed failed: {last_line(done.stderr, done.returncode)}")
+    return seconds, done.stderr
 
 
 def _arguments(model, folder):

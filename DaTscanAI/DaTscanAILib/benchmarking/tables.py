@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+from importlib.util import find_spec
 
 from ..base.files import atomic_write_bytes
+from ..evaluation.figures import headless_pyplot
 from .goals import Findings, Row
 from .machine import sentence
 from .settings import Settings
@@ -92,28 +94,12 @@ def _csv_text(rows):
 def _write_figure(path, rows):
     """How many times faster, smaller or nearer than the peer, beside the goal; goals without a ratio left out."""
     compared = [row for row in rows if row.ratio and (row.goal.at_most is None or row.goal.ratio_from)]
-    try:
-        import matplotlib
-    except ImportError:
+    if not compared or not find_spec("matplotlib"):
         return
-    if not compared:
-        return
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    colors = {True: "#2878b5", False: "#d95f02", None: "#999999"}
+    plt = headless_pyplot()
     figure, axes = plt.subplots(figsize=(9, 1.2 + 0.3 * len(compared)), layout="constrained")
-    names = [f"{row.goal.what}\nbeside {row.goal.peer}" for row in compared]
-    places = range(len(compared))
-    bars = [row.ratio - 1 for row in compared]
-    axes.barh(places, bars, left=1, color=[colors[row.reached] for row in compared], height=0.6)
-    for place, row in zip(places, compared, strict=True):
-        limit = row.goal.ratio_from or row.goal.ratio_above
-        if limit:
-            axes.plot([limit, limit], [place - 0.42, place + 0.42], color="black", lw=2)
-        axes.text(row.ratio, place, f" {number(row.ratio)}", va="center", fontsize=7)
+    _draw_ratios(axes, compared)
     axes.axvline(1, color="#cccccc", lw=1, zorder=0)
-    axes.set_yticks(list(places), names, fontsize=6)
     axes.invert_yaxis()
     axes.margins(y=0.02)
     axes.set(xscale="log", xlabel="peer's figure / ours (black: goal; orange: goal missed; gray: no goal)")
@@ -122,3 +108,16 @@ def _write_figure(path, rows):
         axes.spines[side].set_visible(False)
     figure.savefig(path, dpi=150, metadata={"Software": None})
     plt.close(figure)
+
+
+def _draw_ratios(axes, rows):
+    """A bar a row from 1 to the ratio, with its goal as a stroke."""
+    colors = {True: "#2878b5", False: "#d95f02", None: "#999999"}
+    places, bars = range(len(rows)), [row.ratio - 1 for row in rows]
+    axes.barh(places, bars, left=1, color=[colors[row.reached] for row in rows], height=0.6)
+    for place, row in zip(places, rows, strict=True):
+        limit = row.goal.ratio_from or row.goal.ratio_above
+        if limit:
+            axes.plot([limit, limit], [place - 0.42, place + 0.42], color="black", lw=2)
+        axes.text(row.ratio, place, f" {number(row.ratio)}", va="center", fontsize=7)
+    axes.set_yticks(list(places), [f"{row.goal.what}\nbeside {row.goal.peer}" for row in rows], fontsize=6)

@@ -1,7 +1,7 @@
 """Times of tasks that take turns, so that a drift of the machine meets all of them alike."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from statistics import median
 
 
@@ -21,16 +21,22 @@ def take_turns(
         warm_up: rounds before them that are not timed.
         clock: `time.perf_counter`, or `time.process_time` for the CPU time of tasks of one thread.
     """
-    seconds, names = {name: [] for name in tasks}, list(tasks)
+    seconds = {name: [] for name in tasks}
     for number in range(-warm_up, repetitions):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
+        for name in in_turn(tasks, number):
             start = clock()
             tasks[name]()
             elapsed = clock() - start
             if number >= 0:
                 seconds[name].append(elapsed)
     return seconds
+
+
+def in_turn(names: Iterable[str], number: int) -> list[str]:
+    """The names in the order of a round of this number: each round begins with the next one."""
+    names = list(names)
+    first = number % len(names)
+    return names[first:] + names[:first]
 
 
 def ratio(ours: float | None, peer: float | None) -> float | None:

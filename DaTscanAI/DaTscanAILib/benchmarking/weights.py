@@ -12,7 +12,7 @@ from ..classification.weights import read_weights
 from .child import environment, in_child
 from .goals import Findings, Measured
 from .settings import Settings
-from .timing import middle
+from .timing import in_turn, middle
 from .workloads import load_image, load_networks
 
 WAYS = ("ours", "checked", "peer")
@@ -29,8 +29,7 @@ def run(settings: Settings) -> Findings:
     with tempfile.TemporaryDirectory(dir=settings.output) as folder:
         in_child(write_weights_twice, environment(), folder=folder, architecture=architecture)
         for number in range(repetitions):
-            first = number % len(WAYS)
-            for way in WAYS[first:] + WAYS[:first]:
+            for way in in_turn(WAYS, number):
                 seconds[way].append(
                     in_child(time_loading, environment(), folder=folder, architecture=architecture, way=way)
                 )

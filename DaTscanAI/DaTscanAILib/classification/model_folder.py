@@ -162,41 +162,51 @@ def shipped_models() -> list[str]:
 
 
 def read_model(folder: Path) -> Model:
-    """Read and check `configs/metadata.json` of a folder."""
+    """Read and check `configs/metadata.json` of a folder.
+
+    Raises:
+        DaTscanError: it is no model, or one of another version.
+    """
     folder = Path(folder)
     try:
         with (folder / _METADATA).open("rb") as file:
             metadata = json.loads(file.read(_LARGEST_METADATA))
-        own = metadata["datscanai"]
-        if own["format"] != FORMAT:
+        if metadata["datscanai"]["format"] != FORMAT:
             raise DaTscanError(f"{folder.name}: this model needs another version of DaTscanAI.")
-        preprocessing = Preprocessing(**_tuples(_renamed(own["preprocessing"])))
-        # Models of version 0.1.0 name no reference; their cut was of another number.
-        rule = rule_from_json(own["rule"] if "reference" in own else {**own["rule"], "relevance_cut": 0.0})
-        weights = tuple((str(entry["file"]), str(entry["sha256"])) for entry in own["weights"])
-        model = Model(
-            folder.resolve().name,
-            folder,
-            str(own["architecture"]),
-            preprocessing,
-            rule,
-            weights,
-            str(own["trained_on"]),
-            str(metadata["version"]),
-            reference_of(folder, own.get("reference")),
-            own.get("training_features"),
-        )
-        check_numbers(preprocessing, rule)
-        if rule.votes is not None and rule.votes > len(weights):
-            raise ValueError
+        model = _described(metadata, folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DaTscanError(
             f"{folder.name}: this folder is not a model of DaTscanAI (configs/metadata.json is missing "
             "or damaged): choose another."
         ) from error
-    if model.architecture not in ARCHITECTURES or preprocessing.box not in (*BOXES, "slab", "slab72") or not weights:
+    is_known = model.architecture in ARCHITECTURES and model.preprocessing.box in (*BOXES, "slab", "slab72")
+    if not is_known or not model.weights:
         raise DaTscanError(f"{folder.name}: this model needs another version of DaTscanAI.")
     return model
+
+
+def _described(metadata, folder):
+    """The model of a folder's metadata; raises what damaged metadata happen to raise."""
+    own = metadata["datscanai"]
+    preprocessing = Preprocessing(**_tuples(_renamed(own["preprocessing"])))
+    # Models of version 0.1.0 name no reference; their cut was of another number.
+    rule = rule_from_json(own["rule"] if "reference" in own else {**own["rule"], "relevance_cut": 0.0})
+    weights = tuple((str(entry["file"]), str(entry["sha256"])) for entry in own["weights"])
+    check_numbers(preprocessing, rule)
+    if rule.votes is not None and rule.votes > len(weights):
+        raise ValueError(rule.votes)
+    return Model(
+        folder.resolve().name,
+        folder,
+        str(own["architecture"]),
+        preprocessing,
+        rule,
+        weights,
+        str(own["trained_on"]),
+        str(metadata["version"]),
+        reference_of(folder, own.get("reference")),
+        own.get("training_features"),
+    )
 
 
 def _renamed(options):

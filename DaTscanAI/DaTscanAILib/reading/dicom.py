@@ -61,16 +61,11 @@ def read_dicom(paths: list[Path], path: Path, name: str) -> Scan:
     affine = _affine(pixel_spacing(first, name, warnings), orientation, origin, step)
     check_geometry(name, affine)
     frames = np.concatenate(
-        [_frames(file, _pixel_shape(dataset), name) for file, dataset in zip(paths, datasets, strict=True)]
+        [frames_of(file, pixel_shape(dataset), name) for file, dataset in zip(paths, datasets, strict=True)]
     )[order]
     if any(map_moves_zero(dataset, name) for dataset in datasets):
         warnings.append(MAP_WARNING)
-    stated = own_numbers(first, "NumberOfSlices", 1)
-    if len(datasets) > 1 and stated is not None and stated[0] > len(datasets):
-        warnings.append(
-            f"The header states {stated[0]:.0f} slices, and {len(datasets)} are there: check that none is missing at "
-            "the top or the bottom."
-        )
+    warnings += _missing_slices(datasets)
     if origin is None:
         affine[:3, 3] = -affine[:3, :3] @ (np.array(frames.shape[::-1]) - 1) / 2
     return Scan(
@@ -88,6 +83,16 @@ def read_dicom(paths: list[Path], path: Path, name: str) -> Scan:
     )
 
 
+def _missing_slices(datasets):
+    """A sentence where the header states more slices than there are files."""
+    stated = own_numbers(datasets[0], "NumberOfSlices", 1)
+    if len(datasets) > 1 and stated is not None and stated[0] > len(datasets):
+        yield (
+            f"The header states {stated[0]:.0f} slices, and {len(datasets)} are there: check that none is missing at "
+            "the top or the bottom."
+        )
+
+
 def _frame_count(dataset):
     frames = own_numbers(dataset, "NumberOfFrames", 1)
     return 1 if frames is None else int(min(frames[0], 1e6))
@@ -95,7 +100,7 @@ def _frame_count(dataset):
 
 def _check_size(datasets, name):
     """The declared size, before any pixel is decoded."""
-    shapes = [_pixel_shape(dataset) for dataset in datasets]
+    shapes = [pixel_shape(dataset) for dataset in datasets]
     frames, rows, columns = sum(shape[0] for shape in shapes), *shapes[0][1:]
     if frames == 1:
         raise DaTscanError(f"{name} is a single slice: give the folder with all slices or the multi-frame file.")
@@ -136,7 +141,7 @@ def _orientation(dataset, name, warnings):
     """Unit vectors (2, 3) in LPS along a row and along a column."""
     cosines = _stated_orientation(dataset)
     if cosines is None:
-        position, cosines = _POSITIONS[_patient_position(dataset)]
+        position, cosines = _POSITIONS[patient_position(dataset)]
         warnings.append(
             f"The header states no orientation: taken as axial slices, {position}; check front, top, left and right."
         )
@@ -152,7 +157,7 @@ def _stated_orientation(dataset):
     return cosines if cosines is not None and cosines.any() else None
 
 
-def _patient_position(dataset):
+def patient_position(dataset) -> str:
     """HFS, HFP, FFS or FFP, from Patient Position or nuclear medicine's own codes; HFS without either."""
     position = text(dataset, "PatientPosition").upper()
     if position in _POSITIONS:
@@ -235,7 +240,7 @@ def _affine(spacing, orientation, origin, step):
     return LPS_TO_RAS @ affine
 
 
-def _pixel_shape(dataset):
+def pixel_shape(dataset) -> tuple[int, int, int] | None:
     """Declared frames, rows, columns; None where rows or columns are missing."""
     rows, columns = (own_numbers(dataset, key, 1) for key in ("Rows", "Columns"))
     if rows is None or columns is None:
@@ -243,20 +248,26 @@ def _pixel_shape(dataset):
     return _frame_count(dataset), int(rows[0]), int(columns[0])
 
 
-def _frames(file, shape, name):
+def frames_of(file: Path, shape: tuple[int, int, int], name: str) -> np.ndarray:
     """Rescaled pixels of a file, float32 (frame, row, column).
 
-    The shape is the one that has been found small enough: elements behind the pixels may say otherwise.
+    Args:
+        file: of one or more frames.
+        shape: the one that has been found small enough: elements behind the pixels may say otherwise.
+        name: for the error sentence.
+
+    Raises:
+        DaTscanError: the pixels cannot be decoded, or are not of this shape.
     """
     dataset = read_dataset(file, name, pixels=True)
-    if _pixel_shape(dataset) != shape:
+    if pixel_shape(dataset) != shape:
         raise damaged(name)
     try:
         if not text(dataset.file_meta, "TransferSyntaxUID"):
             implicit, little = dataset.original_encoding
             dataset.file_meta.TransferSyntaxUID = _native_syntax(implicit, little)
         pixels = dataset.pixel_array
-    except Exception as error:
+    except Exception as error:  # decoders raise whatever they happen to raise
         raise damaged(name) from error
     if pixels.size != math.prod(shape):
         raise damaged(name)

@@ -14,11 +14,11 @@ _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 # ST is the retired modality of SPECT; OT is what some workstations give to what they derive.
 _MODALITIES = ("NM", "ST", "OT")
 _MODALITY_NAMES = {"PT": "a PET image", "CT": "a CT image", "MR": "an MR image"}
-_RECONSTRUCTION = "RECON TOMO"
+RECONSTRUCTION = "RECON TOMO"
 _PROJECTIONS = "holds projections, not a reconstruction: use the `reconstruct` command first."
 _PLANAR = "is a planar image, not a reconstruction: give the tomographic reconstruction (RECON TOMO)."
 _GATED = "is a gated reconstruction: give the one that is not gated."
-_KINDS = {
+OTHER_KINDS = {
     "TOMO": _PROJECTIONS,
     "GATED TOMO": _PROJECTIONS,
     "RECON GATED TOMO": _GATED,
@@ -68,14 +68,19 @@ def check_kind(dataset, name: str) -> None:
     Raises:
         DaTscanError: what it is instead, and what to give.
     """
-    _check_object(dataset, name)
-    _check_modality(dataset, name)
+    check_object(dataset, name)
+    check_modality(dataset, name)
     _check_image_type(dataset, name)
     _check_stacks(dataset, name)
-    _check_pixels(dataset, name)
+    check_pixels(dataset, name)
 
 
-def _check_object(dataset, name):
+def check_object(dataset, name: str) -> None:
+    """Refuse what holds no image: reports, indexes of media.
+
+    Raises:
+        DaTscanError: what it is instead.
+    """
     sop_class = text(dataset, "SOPClassUID")
     if _DIRECTORY_CLASS in (sop_class, text(dataset.file_meta, "MediaStorageSOPClassUID")):
         raise DaTscanError(f"{name} is an index of a medium (DICOMDIR), not a scan: give the folder.")
@@ -91,14 +96,19 @@ def may_be_reconstruction(dataset) -> bool:
     Such a one may not be left out beside a better one without a word.
     """
     try:
-        for check in (_check_object, _check_modality, _check_image_type):
+        for check in (check_object, check_modality, _check_image_type):
             check(dataset, "")
     except DaTscanError:
         return False
     return True
 
 
-def _check_modality(dataset, name):
+def check_modality(dataset, name: str) -> None:
+    """Refuse what is no SPECT by its modality.
+
+    Raises:
+        DaTscanError: what it is instead.
+    """
     modality = text(dataset, "Modality")
     if modality == "PT" and is_spect_stored_as_pet(dataset):
         return
@@ -106,7 +116,7 @@ def _check_modality(dataset, name):
         raise DaTscanError(
             f"{name} is {_MODALITY_NAMES[modality]}, not SPECT: give the reconstruction (modality NM)."
         )
-    if modality not in _MODALITIES or (modality == "OT" and _kind(dataset) != _RECONSTRUCTION):
+    if modality not in _MODALITIES or (modality == "OT" and kind_of(dataset) != RECONSTRUCTION):
         shown = modality if re.fullmatch("[A-Z]{1,16}", modality) else "unknown"
         raise DaTscanError(f"{name} is of modality {shown}, not SPECT: give the reconstruction (modality NM).")
 
@@ -126,12 +136,12 @@ def _check_image_type(dataset, name):
     image_type = texts(dataset, "ImageType")
     if "TRANSMISSION" in image_type:
         raise DaTscanError(f"{name} is a transmission image (attenuation map): give the emission reconstruction.")
-    kind = _kind(dataset)
-    if kind in _KINDS:
-        raise DaTscanError(f"{name} {_KINDS[kind]}")
-    if kind == _RECONSTRUCTION:
+    kind = kind_of(dataset)
+    if kind in OTHER_KINDS:
+        raise DaTscanError(f"{name} {OTHER_KINDS[kind]}")
+    if kind == RECONSTRUCTION:
         return
-    pointers = _frame_increment_pointers(dataset)
+    pointers = frame_increment_pointers(dataset)
     for pointer in pointers:
         if pointer >> 16 == 0x0054 and pointer & 0xFFFF in _POINTERS:
             raise DaTscanError(f"{name} {_POINTERS[pointer & 0xFFFF]}")
@@ -149,7 +159,12 @@ def _check_stacks(dataset, name):
             raise DaTscanError(f"{name} holds a stack of slices for each of several {what}: export a single one.")
 
 
-def _check_pixels(dataset, name):
+def check_pixels(dataset, name: str) -> None:
+    """Refuse pixels in colors or of a compression that is not read.
+
+    Raises:
+        DaTscanError: what they are.
+    """
     from pydicom.uid import UID
 
     syntax = text(dataset.file_meta, "TransferSyntaxUID")
@@ -171,14 +186,16 @@ def is_nuclear(dataset) -> bool:
     return text(dataset, "SOPClassUID") in NM_CLASSES
 
 
-def _kind(dataset):
+def kind_of(dataset) -> str:
+    """The third value of the Image Type, which says in nuclear medicine what an image is; "" without it."""
     image_type = texts(dataset, "ImageType")
     return image_type[2].upper() if len(image_type) > 2 else ""
 
 
-def _frame_increment_pointers(dataset):
+def frame_increment_pointers(dataset) -> list[int]:
+    """Tags of the elements by which frames are ordered; [] where the header names none that can be read."""
     try:
         value = dataset.get("FrameIncrementPointer")
         return [int(tag) for tag in (value if hasattr(value, "__iter__") else [value])]
-    except Exception:
+    except Exception:  # whatever a damaged element makes pydicom raise
         return []

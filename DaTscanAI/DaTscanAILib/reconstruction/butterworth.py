@@ -4,7 +4,17 @@ import numpy as np
 
 
 def butterworth(image: np.ndarray, pixel: float, cutoff: float, order: float) -> np.ndarray:
-    """Three-dimensional Butterworth low pass 1 / sqrt(1 + (f/cutoff)^(2 order)); cutoff in cycles/mm."""
+    """Three-dimensional Butterworth low pass 1 / sqrt(1 + (f/cutoff)^(2 order)).
+
+    Args:
+        image: `(x, y, z)`.
+        pixel: edge of a voxel, mm.
+        cutoff: frequency where half the power is left, cycles/mm.
+        order: how steeply the gain falls there.
+
+    Returns:
+        float32 of the same shape.
+    """
     squared = sum(
         np.meshgrid(
             *[np.fft.fftfreq(n, pixel) ** 2 for n in image.shape[:2]],

@@ -11,7 +11,7 @@ class Camera:
 
     Attributes:
         family: name of the camera family, a key for tests on unseen cameras.
-        reconstruction: one of `RECONSTRUCTIONS`.
+        reconstruction: one of `simulation.cameras.RECONSTRUCTIONS`.
         pixel: edge of a detector pixel and of an image voxel, mm.
         matrix: pixels across the image.
         views: projections over 360 degrees.
@@ -23,7 +23,7 @@ class Camera:
         penetration_ratio: counts of 529-keV photons through the septa over primary counts.
         scatter_correction: share of the scatter that the correction takes out, 0 for none; of OSEM with attenuation.
         chang_attenuation: coefficient that Chang's correction takes, 1/mm.
-        butterworth_cutoff, butterworth_order: of the two-dimensional filter, cycles/mm.
+        butterworth_cutoff, butterworth_order: of the three-dimensional filter; the cutoff in cycles/mm.
         post_filter: FWHM in mm of a Gaussian after OSEM.
         iterations, subsets: of OSEM.
     """

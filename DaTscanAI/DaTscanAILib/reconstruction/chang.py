@@ -1,16 +1,17 @@
-"""Chang's first-order correction of attenuation (1978)."""
+"""Chang's first-order correction of attenuation (1978, IEEE Trans Nucl Sci 25:638)."""
 
 import numpy as np
 from scipy import ndimage
 
 
 def chang_factors(outline: np.ndarray, pixel: float, attenuation: float, directions: int = 24) -> np.ndarray:
-    """Chang's first-order correction factors (1978) of a uniform head.
+    """Factors that correct the attenuation of a uniform head.
 
     Args:
         outline: `(size, size, slices)` head mask.
         pixel: mm.
         attenuation: effective (broad-beam) coefficient, 1/mm.
+        directions: evenly around the head, in which the way out is averaged.
 
     Returns:
         Factors >= 1 of the same shape, 1 outside.

@@ -1,4 +1,4 @@
-"""From projections to an image: filtered back-projection, Chang's attenuation correction, OSEM, filters.
+"""From projections to an image: filtered back-projection with the Shepp-Logan filter.
 
 Projections are `(views, detector columns, slices)`, by default equally spaced over 360 degrees; in view 0 the
 detector stands where the image's column index is high, at 90 degrees where its row index is low. In view 0 the

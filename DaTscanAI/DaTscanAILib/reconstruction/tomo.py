@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from ..base.errors import DaTscanError
-from ..reading.dicom import _frames, _patient_position, _pixel_shape
+from ..reading.dicom import frames_of, patient_position, pixel_shape
 from ..reading.dicom_facts import camera_of, identifiers_of, patient_of
 from ..reading.dicom_header import is_dicom, nested_item, numbers, own_numbers, quiet, read_dataset, text, texts
 from ..reading.dicom_kinds import (
-    _KINDS,
-    _RECONSTRUCTION,
-    _check_modality,
-    _check_object,
-    _check_pixels,
-    _frame_increment_pointers,
-    _kind,
+    OTHER_KINDS,
+    RECONSTRUCTION,
+    check_modality,
+    check_object,
+    check_pixels,
+    frame_increment_pointers,
+    kind_of,
 )
 from ..reading.folders import files_below
 from ..reading.scan_checks import (
@@ -103,7 +103,7 @@ def read_projections(path: Path | str) -> Projections:
     pixel = _pixel_edge(dataset, name)
     bottom = _bottom(motion, (shape[1] - 1) * pixel, name, warnings)
     # (frame, row, column), seen from the detector and head up, to columns along the image's rows and slices upwards.
-    frames = _frames(file, shape, name)[used].transpose(0, 2, 1)[:, ::-1, ::-1]
+    frames = frames_of(file, shape, name)[used].transpose(0, 2, 1)[:, ::-1, ::-1]
     check_values(name, frames)
     counts, angles = _added(frames, motion)
     return Projections(
@@ -154,31 +154,31 @@ def _header(path, name):
 
 
 def _is_projections(dataset):
-    kind, pointers = _kind(dataset), _frame_increment_pointers(dataset)
-    return kind == "TOMO" or (kind not in (*_KINDS, _RECONSTRUCTION) and _ANGULAR_VIEW_VECTOR in pointers)
+    kind, pointers = kind_of(dataset), frame_increment_pointers(dataset)
+    return kind == "TOMO" or (kind not in (*OTHER_KINDS, RECONSTRUCTION) and _ANGULAR_VIEW_VECTOR in pointers)
 
 
 def _is_gated(dataset):
-    return _kind(dataset).startswith("GATED") or _TIME_SLOT_VECTOR in _frame_increment_pointers(dataset)
+    return kind_of(dataset).startswith("GATED") or _TIME_SLOT_VECTOR in frame_increment_pointers(dataset)
 
 
 def _check_is_projections(dataset, name):
-    _check_object(dataset, name)
-    _check_modality(dataset, name)
-    if _kind(dataset) == _RECONSTRUCTION or _SLICE_VECTOR in _frame_increment_pointers(dataset):
+    check_object(dataset, name)
+    check_modality(dataset, name)
+    if kind_of(dataset) == RECONSTRUCTION or _SLICE_VECTOR in frame_increment_pointers(dataset):
         raise DaTscanError(f"{name} is a reconstruction, not projections: give it to the `analyze` command.")
     if _is_gated(dataset):
         raise DaTscanError(f"{name} is a gated acquisition: give the one that is not gated.")
     if not _is_projections(dataset):
         raise DaTscanError(f"{name} is a planar image, not a tomographic acquisition: give the projections (TOMO).")
-    _check_pixels(dataset, name)
+    check_pixels(dataset, name)
     if "TRANSMISSION" in texts(dataset, "ImageType"):
         raise DaTscanError(f"{name} is a transmission scan: give the emission projections.")
 
 
 def _check_geometry(dataset, name):
     """Only a parallel collimator around a head that lies as every gantry convention means it."""
-    if _patient_position(dataset) != "HFS":
+    if patient_position(dataset) != "HFS":
         raise DaTscanError(
             f"{name} was not acquired head first and supine, so left and right are in doubt: "
             "use the camera's own reconstruction."
@@ -192,7 +192,7 @@ def _check_geometry(dataset, name):
 
 def _checked_shape(dataset, name):
     """(frames, rows, columns), small enough to be decoded."""
-    frames, rows, columns = shape = _pixel_shape(dataset)
+    frames, rows, columns = shape = pixel_shape(dataset)
     if min(rows, columns) < MIN_SLICES or max(rows, columns) > MAX_EDGE or frames > _MAX_FRAMES:
         raise DaTscanError(
             f"{name} declares {frames} projections of {columns} x {rows} pixels, as no camera makes: export it again."

@@ -1,4 +1,4 @@
-"""From projections to an image: the papers' first step, filtered back-projection without corrections."""
+"""From a file of projections to an image: filtered back-projection, if asked for a filter and Chang's correction."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +57,7 @@ def reconstruct(path: Path | str, output: Path | str, method: Method | None = No
     """Reconstruct an NM TOMO file and write the image, axial slices in scanner RAS mm.
 
     Args:
-        path: projections, see `reading.tomo.read_projections`.
+        path: projections, see `tomo.read_projections`.
         output: .nii, .nii.gz or .nrrd; an existing file is replaced.
         method: the papers' by default.
 

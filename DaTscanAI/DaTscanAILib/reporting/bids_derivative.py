@@ -140,35 +140,36 @@ def _write_scan(root, results, case, result, dataset):
         "SpatialReference": _REFERENCE,
         "ResearchUse": RESEARCH_USE,
     }
-    scan = {
-        "Description": "The scan in multiples of the reference region's 75th percentile",
-        "Units": "arbitrary",
-        "Registration": _part(result, "registration", ("quality", "accepted", "scanner_from_mni_ras")),
-    }
-    if not is_refused(result):
-        scan["Quantification"] = _part(
-            result, "quantification", ("sbr", "asymmetry_percent", "caudate_putamen_ratio", "z", "grades")
-        )
-        scan["Classification"] = _part(
-            result,
-            "classification",
-            ("label", "probability_reduced", "model", "model_version", "trained_on", "doubt"),
-        )
-    scan["Warnings"] = result.get("warnings") or []
-    scan["Error"] = result.get("error")
-    relevance = {
-        "Description": "Relevance for the answer; positive argues for reduced. In the patient's own orientation",
-        "Units": "arbitrary",
-        "Explanation": _part(result, "explanation", ("map", "reference", "consistent", "marked_most")),
-    }
     images = (
-        ("normalized.nii.gz", f"{stem}_space-{_SPACE}_desc-normalized_pet", scan),
-        ("relevance.nii.gz", f"{stem}_space-{_SPACE}_stat-relevance_statmap", relevance),
+        ("normalized.nii.gz", f"{stem}_space-{_SPACE}_desc-normalized_pet", _scan_sidecar(result)),
+        ("relevance.nii.gz", f"{stem}_space-{_SPACE}_stat-relevance_statmap", _relevance_sidecar(result)),
     )
     for file, name, sidecar in images:
         if (results / file).is_file():
             _link(results / file, folder / f"{name}.nii.gz")
             _write_json(folder / f"{name}.json", {**common, **sidecar})
+
+
+def _scan_sidecar(result):
+    sidecar = {
+        "Description": "The scan in multiples of the reference region's 75th percentile",
+        "Units": "arbitrary",
+        "Registration": _part(result, "registration", ("quality", "accepted", "scanner_from_mni_ras")),
+    }
+    if not is_refused(result):
+        measured = ("sbr", "asymmetry_percent", "caudate_putamen_ratio", "z", "grades")
+        answer = ("label", "probability_reduced", "model", "model_version", "trained_on", "doubt")
+        sidecar["Quantification"] = _part(result, "quantification", measured)
+        sidecar["Classification"] = _part(result, "classification", answer)
+    return {**sidecar, "Warnings": result.get("warnings") or [], "Error": result.get("error")}
+
+
+def _relevance_sidecar(result):
+    return {
+        "Description": "Relevance for the answer; positive argues for reduced. In the patient's own orientation",
+        "Units": "arbitrary",
+        "Explanation": _part(result, "explanation", ("map", "reference", "consistent", "marked_most")),
+    }
 
 
 def _part(result, part, keys):

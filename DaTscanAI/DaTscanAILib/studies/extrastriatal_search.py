@@ -60,17 +60,18 @@ def _compare(workspace, cluster, uptake, covariates, putamen, known, tested):
         part: compare_classes(uptake[scans], workspace.truth[scans], covariates[scans])
         for part, scans in (("training", known), ("test", tested))
     }
-    has_putamen = np.isfinite(putamen)
-    classes = {"all": has_putamen, "normal": has_putamen & ~workspace.truth, "reduced": has_putamen & workspace.truth}
-    r = {name: correlation(uptake[chosen], putamen[chosen]) for name, chosen in classes.items()}
+    measured = np.isfinite(putamen)
+    classes = {"normal": measured & ~workspace.truth, "reduced": measured & workspace.truth}
     return {
         "cluster": cluster.name,
         "region": cluster.region,
         "volume_ml": cluster.volume_ml,
         "peak_mm": list(cluster.peak),
         "peak_relevance": cluster.peak_value,
-        "correlation_with_putamen_sbr": r.pop("all"),
-        "correlation_within_classes": r,
+        "correlation_with_putamen_sbr": correlation(uptake[measured], putamen[measured]),
+        "correlation_within_classes": {
+            name: correlation(uptake[chosen], putamen[chosen]) for name, chosen in classes.items()
+        },
         **parts,
         "uptake": uptake,
     }

@@ -194,9 +194,11 @@ def cached_features(
     """Features `(copies, 2048)` of each case, kept in `work/features` for a resumed run.
 
     Args:
-        cache: name of that folder, another for other pictures or weights.
+        workspace: of the study.
+        extractor: of the features.
         names: of the cases.
         images_of: gives the pictures of the case at an index, 0 to 255.
+        cache: name of that folder, another for other pictures or weights.
     """
     folder, features = workspace.folder("work", cache), []
     for index, name in enumerate(names):

@@ -17,7 +17,7 @@ from .slices import SLICE_COLUMN, axial_picture, chosen_slice, random_slice, unm
 from .splits import allot, balanced
 from .summary import Findings
 from .tables import as_numbers, decimal, percent, shares_table, write_table
-from .workspace import Workspace, truth_of
+from .workspace import Workspace
 
 PAPERS_TRAINING, PAPERS_TEST = (54, 54), (27, 18)  # abnormal and normal scans
 TEST_SHARE = 45 / 153  # where there are fewer
@@ -154,16 +154,11 @@ def _pictures(workspace, at_random):
 
 def _write_tables(workspace, roles, slices, score, results, controls):
     folder = workspace.folder("tables")
-    scores = iter(score)
+    normal = np.full(len(roles), None, dtype=object)
+    normal[roles == "test"] = 1 - score
     rows = [
-        [
-            one.case.name,
-            one.case.label,
-            role,
-            GRID_AFFINE[2, 3] + GRID_AFFINE[2, 2] * index,
-            None if role != "test" else 1 - next(scores),
-        ]
-        for one, role, index in zip(workspace.scans, roles, slices, strict=True)
+        [one.case.name, one.case.label, role, GRID_AFFINE[2, 3] + GRID_AFFINE[2, 2] * index, probability]
+        for one, role, index, probability in zip(workspace.scans, roles, slices, normal, strict=True)
     ]
     write_table(folder / "scans.csv", ["case", "label", "role", "slice_z", "probability_normal"], rows)
     shares_table(folder / "at_threshold.csv", results["at_threshold"])
@@ -173,7 +168,7 @@ def _write_tables(workspace, roles, slices, score, results, controls):
         for name, one in {"study": results, **controls}.items()
     ]
     write_table(folder / "controls.csv", ["run", "roc_auc", "low", "high", "accuracy_at_0.5"], rows)
-    truth = truth_of([one for one, role in zip(workspace.scans, roles, strict=True) if role == "test"])
+    truth = workspace.truth[roles == "test"]
     answer = score >= results["threshold"]
     rows = [
         [name, int((of_answer & truth).sum()), int((of_answer & ~truth).sum())]
@@ -206,7 +201,6 @@ def _findings(workspace, form, extractor, roles, results, fitted, controls):
     warnings = [RANDOM_WARNING] if extractor.is_random else []
     if workspace.options.random_slice:
         warnings.append("The slice of each scan is a random one through the striatum, not the representative one.")
-    at, half = results["at_threshold"], results["at_half"]
     counts = {role: int((roles == role).sum()) for role in np.unique(roles)}
     return Findings(
         title="One slice, Inception v3, top layer retrained",
@@ -216,26 +210,15 @@ def _findings(workspace, form, extractor, roles, results, fitted, controls):
             "copies": form.copies,
             "iterations": form.iterations,
         },
-        comparison=[
-            ("Test scans", "45 (27 abnormal)", f"{counts['test']}"),
-            ("ROC AUC", "0.87", decimal(results["roc_auc"])),
-            ("Threshold on the probability of normal", "0.395", f"{results['threshold_on_normal']:.3f}"),
-            ("Inconclusive scans excluded", "yes", f"{counts.get('inconclusive', 0)}"),
-            ("Sensitivity at it", "96.3 %", percent(at["sensitivity"])),
-            ("Specificity at it", "66.7 %", percent(at["specificity"])),
-            ("Positive predictive value at it", "81.3 %", percent(at["positive_predictive_value"])),
-            ("Negative predictive value at it", "92.3 %", percent(at["negative_predictive_value"])),
-            ("Accuracy at 0.5", "not given", percent(half["accuracy"])),
-            *((f"ROC AUC with {name}", "not done", decimal(one["roc_auc"])) for name, one in controls.items()),
-        ],
+        comparison=_comparison(counts, results, controls),
         results={
             "weights": extractor.source,
             "scans_by_role": counts,
             "roc_auc": results["roc_auc"].as_dict(),
             "threshold": results["threshold"],
             "threshold_on_normal": results["threshold_on_normal"],
-            "at_threshold": as_numbers(at),
-            "at_0.5": as_numbers(half),
+            "at_threshold": as_numbers(results["at_threshold"]),
+            "at_0.5": as_numbers(results["at_half"]),
             "internal_test_accuracy": fitted["internal_test_accuracy"],
             "controls": {name: one["roc_auc"].as_dict() for name, one in controls.items()},
         },
@@ -244,6 +227,23 @@ def _findings(workspace, form, extractor, roles, results, fitted, controls):
         figures=["roc", "scores", "learning_curve"],
         warnings=warnings,
     )
+
+
+def _comparison(counts, results, controls):
+    """Lines of the main table."""
+    at = results["at_threshold"]
+    return [
+        ("Test scans", "45 (27 abnormal)", f"{counts['test']}"),
+        ("ROC AUC", "0.87", decimal(results["roc_auc"])),
+        ("Threshold on the probability of normal", "0.395", f"{results['threshold_on_normal']:.3f}"),
+        ("Inconclusive scans excluded", "yes", f"{counts.get('inconclusive', 0)}"),
+        ("Sensitivity at it", "96.3 %", percent(at["sensitivity"])),
+        ("Specificity at it", "66.7 %", percent(at["specificity"])),
+        ("Positive predictive value at it", "81.3 %", percent(at["positive_predictive_value"])),
+        ("Negative predictive value at it", "92.3 %", percent(at["negative_predictive_value"])),
+        ("Accuracy at 0.5", "not given", percent(results["at_half"]["accuracy"])),
+        *((f"ROC AUC with {name}", "not done", decimal(one["roc_auc"])) for name, one in controls.items()),
+    ]
 
 
 def _deviations(workspace, roles, extractor):

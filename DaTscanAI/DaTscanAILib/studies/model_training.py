@@ -19,7 +19,7 @@ from .workspace import Workspace
 
 
 def trained_model(
-    workspace: Workspace, name: str, plan: Plan, training: list, sets: Callable[[], Sets], patience: int
+    workspace: Workspace, name: str, plan: Plan, training: list, sets: Callable[[], Sets], patience: int | None
 ) -> Model:
     """A model of this name in the study's folder `models`: one network, the weights of its best epoch.
 
@@ -28,7 +28,7 @@ def trained_model(
     Args:
         training: the scans, for the model's description.
         sets: gives the inputs; asked only if there is still something to train.
-        patience: epochs without a better validation loss before training stops.
+        patience: epochs without a better validation loss before training stops; None for all of the plan's.
     """
     folder, checkpoints = workspace.output / "models" / name, workspace.folder("work", "checkpoints") / name
     if not (folder / "configs" / "metadata.json").exists():

@@ -118,32 +118,27 @@ def _write_tables(workspace, metrics, searched):
         shares_table(folder / f"test_{name}.csv", shares)
     keys = ["difference_percent", "p", "adjusted_difference_percent", "adjusted_standard_error_percent", "adjusted_p"]
     header = [f"{part}_{key}" for part in ("training", "test") for key in [*keys, "auc", "auc_low", "auc_high"]]
-    rows = [
-        [
-            name,
-            one["cluster"],
-            one["volume_ml"],
-            *one["peak_mm"],
-            *(
-                value
-                for part in ("training", "test")
-                for value in [
-                    *(one[part][key] for key in keys),
-                    *(one[part]["roc_auc"][key] for key in ("value", "low", "high")),
-                ]
-            ),
-            one["training"]["adjusted_p_corrected"],
-            *(one["correlation_with_putamen_sbr"][key] for key in ("r", "low", "high")),
-            *(one["correlation_within_classes"][label]["r"] for label in ("normal", "reduced")),
-            one["confirmed"],
-        ]
-        for name, records in searched.items()
-        for one in records
-    ]
+    rows = [[name, *_cells(one, keys)] for name, records in searched.items() for one in records]
     first = ["heat_map", "cluster", "volume_ml", "peak_x", "peak_y", "peak_z"]
     last = ["training_adjusted_p_corrected", "r_putamen_sbr", "r_low", "r_high", "r_normal", "r_reduced"]
     last.append("confirmed")
     write_table(folder / "clusters.csv", [*first, *header, *last], rows)
+
+
+def _cells(record, keys):
+    """A cluster's line of `clusters.csv`.
+
+    Args:
+        keys: of what is shown of the comparisons, beside the area.
+    """
+    cells = [record["cluster"], record["volume_ml"], *record["peak_mm"]]
+    for part in ("training", "test"):
+        cells += [record[part][key] for key in keys]
+        cells += [record[part]["roc_auc"][key] for key in ("value", "low", "high")]
+    cells.append(record["training"]["adjusted_p_corrected"])
+    cells += [record["correlation_with_putamen_sbr"][key] for key in ("r", "low", "high")]
+    cells += [record["correlation_within_classes"][label]["r"] for label in ("normal", "reduced")]
+    return [*cells, record["confirmed"]]
 
 
 def _draw_maps(workspace, heats):
@@ -201,20 +196,6 @@ def _findings(workspace, plans, sets, metrics, searched, leading, models, differ
     confirmed = [
         f"{one['cluster']} ({name})" for name, records in searched.items() for one in records if one["confirmed"]
     ]
-    comparison = [
-        (f"{title}: {measure}", published, percent(metrics[name][measure]))
-        for name, (_, title, figures) in SETTINGS.items()
-        for measure, published in zip(MEASURES, figures, strict=True)
-    ]
-    insulae = [one for name in SEARCHED for one in searched[name] if one["region"] == "Insula"]
-    insula = max(insulae, key=lambda one: one["volume_ml"], default=None)
-    comparison += [
-        ("Largest insula cluster: AUC, training", "0.668", _area(insula, "training")),
-        ("Largest insula cluster: AUC, test", "0.621", _area(insula, "test")),
-        ("Largest insula cluster: r with the putamen's SBR", "0.331", _r(insula)),
-        ("The same within normal, within reduced scans", "0.158, 0.270", _r_within(insula)),
-        ("Clusters confirmed at equal spill", "not done", ", ".join(confirmed) or "none"),
-    ]
     return Findings(
         title="What the network finds outside the striatum",
         source="Nazari et al. 2021, Scientific Reports",
@@ -224,7 +205,7 @@ def _findings(workspace, plans, sets, metrics, searched, leading, models, differ
             "epochs at most": plans["full"].epochs,
             "epochs without striatum": plans["without_striatum"].epochs,
         },
-        comparison=comparison,
+        comparison=_comparison(metrics, searched, confirmed),
         results={
             "test": {name: as_numbers(shares) for name, shares in metrics.items()},
             "clusters": {name: [_without_uptake(one) for one in records] for name, records in searched.items()},
@@ -238,6 +219,25 @@ def _findings(workspace, plans, sets, metrics, searched, leading, models, differ
         figures=["heat_maps", "cluster_roc", "cluster_scatter", "cluster_histogram_test"],
         warnings=limits(workspace),
     )
+
+
+def _comparison(metrics, searched, confirmed):
+    """Lines of the main table: the three networks, the largest cluster in the insula, what was confirmed."""
+    networks = [
+        (f"{title}: {measure}", published, percent(metrics[name][measure]))
+        for name, (_, title, figures) in SETTINGS.items()
+        for measure, published in zip(MEASURES, figures, strict=True)
+    ]
+    insulae = [one for name in SEARCHED for one in searched[name] if one["region"] == "Insula"]
+    insula = max(insulae, key=lambda one: one["volume_ml"], default=None)
+    return [
+        *networks,
+        ("Largest insula cluster: AUC, training", "0.668", _area(insula, "training")),
+        ("Largest insula cluster: AUC, test", "0.621", _area(insula, "test")),
+        ("Largest insula cluster: r with the putamen's SBR", "0.331", _r(insula)),
+        ("The same within normal, within reduced scans", "0.158, 0.270", _r_within(insula)),
+        ("Clusters confirmed at equal spill", "not done", ", ".join(confirmed) or "none"),
+    ]
 
 
 def _without_uptake(record):

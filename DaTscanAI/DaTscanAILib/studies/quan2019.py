@@ -58,34 +58,42 @@ def run(workspace: Workspace) -> Findings:
     used = papers_classes(
         workspace.truth, PAPER_REDUCED, PAPER_NORMAL, workspace.options.seed, workspace.options.paper_shares
     )
-    truth_of_used, scans = workspace.truth[used], [workspace.scans[k] for k in used]
+    all_truth, scans = workspace.truth[used], [workspace.scans[k] for k in used]
     images = [color_picture(unmirrored(one)) for one in scans]
-    names = [one.case.name for one in scans]
-
-    def features_of(one, cache):
-        def copies_of(index):
-            return quan_copies(images[index], workspace.options.seed + 7919 * index, form.copies)
-
-        return np.stack(cached_features(workspace, one, names, copies_of, cache))
-
+    features_of = partial(_features, workspace, form, [one.case.name for one in scans], images)
     features = features_of(extractor, "features")
     random = np.random.default_rng(workspace.options.seed)
-    is_test = allot(truth_of_used.tolist(), (1 - TEST_SHARE, TEST_SHARE), random) == 1
-    folds = _cross_validate(workspace, form, features[~is_test], truth_of_used[~is_test])
-    final = workspace.finished("final", lambda: _final_model(workspace, form, features, truth_of_used, is_test))
-    truth, score = truth_of_used[is_test], np.array(final["scores"])
-    metrics = classification_metrics(truth, score >= 0.5)
-    others = {}
+    is_test = allot(all_truth.tolist(), (1 - TEST_SHARE, TEST_SHARE), random) == 1
+    folds = _cross_validate(workspace, form, features[~is_test], all_truth[~is_test])
+    final = workspace.finished("final", partial(_final_model, workspace, form, features, all_truth, is_test))
+    others = _other_scores(workspace, form, extractor, images, features_of, all_truth, is_test)
+    truth, score = all_truth[is_test], np.array(final["scores"])
+    metrics, tested = classification_metrics(truth, score >= 0.5), np.flatnonzero(is_test)
+    _write_tables(workspace, folds, [scans[k] for k in tested], score, metrics)
+    _draw(workspace, folds, final, truth, score, others, [images[k] for k in tested])
+    return _findings(form, extractor, folds, is_test, metrics, score, others, all_truth)
+
+
+def _features(workspace, form, names, images, extractor, cache):
+    """Features of all copies of each picture, `(scans, copies, 2048)`."""
+
+    def copies_of(index):
+        return quan_copies(images[index], workspace.options.seed + 7919 * index, form.copies)
+
+    return np.stack(cached_features(workspace, extractor, names, copies_of, cache))
+
+
+def _other_scores(workspace, form, extractor, images, features_of, truth, is_test):
+    """`{name: scores of the test scans}` of what the options ask for beside the study: a trained base, a control."""
+    found = {}
     if workspace.options.fine_tune:
-        compute = partial(_fine_tuned, workspace, form, extractor, images, truth_of_used, is_test)
-        others["base fine-tuned"] = np.array(workspace.finished("fine_tuned", compute)["scores"])
+        compute = partial(_fine_tuned, workspace, form, extractor, images, truth, is_test)
+        found["base fine-tuned"] = np.array(workspace.finished("fine_tuned", compute)["scores"])
     if workspace.options.controls and not extractor.is_random:
-        random_features = features_of(load_extractor(workspace, random=True), "features_random_weights")
-        compute = partial(_final_model, workspace, form, random_features, truth_of_used, is_test, "_random_weights")
-        others["random weights"] = np.array(workspace.finished("final_random_weights", compute)["scores"])
-    _write_tables(workspace, folds, [scans[k] for k in np.flatnonzero(is_test)], score, metrics)
-    _draw(workspace, folds, final, truth, score, others, [images[k] for k in np.flatnonzero(is_test)])
-    return _findings(form, extractor, folds, is_test, metrics, truth, score, others, truth_of_used)
+        features = features_of(load_extractor(workspace, random=True), "features_random_weights")
+        compute = partial(_final_model, workspace, form, features, truth, is_test, "_random_weights")
+        found["random weights"] = np.array(workspace.finished("final_random_weights", compute)["scores"])
+    return found
 
 
 def color_picture(voxels: np.ndarray) -> np.ndarray:
@@ -210,16 +218,14 @@ def _draw(workspace, folds, final, truth, score, others, images):
         pictures_figure(folder / "misclassified", [images[k][1] for k in wrong], titles)
 
 
-def _findings(form, extractor, folds, is_test, metrics, truth, score, others, all_truth):
+def _findings(form, extractor, folds, is_test, metrics, score, others, all_truth):
     from sklearn.metrics import average_precision_score
 
+    truth = all_truth[is_test]
     area = roc_auc(truth, score)
-    areas = {name: roc_auc(truth, one) for name, one in others.items()}
-    tested = {name: classification_metrics(truth, one >= 0.5) for name, one in others.items()}
-
+    beside = {name: (classification_metrics(truth, one >= 0.5), roc_auc(truth, one)) for name, one in others.items()}
     across = {name: mean_and_deviation([fold[name] for fold in folds]) for name in MEASURES}
     means = dict(zip(MEASURES, _weighted_means(folds), strict=True))
-    weighted = {name: {**across[name], "mean": means[name]} for name in MEASURES}
     return Findings(
         title="Three slices as colors, Inception v3 and a dense head",
         source="Quan et al. 2019, arXiv 1909.04142",
@@ -230,21 +236,7 @@ def _findings(form, extractor, folds, is_test, metrics, truth, score, others, al
             "epochs": form.epochs,
             "copies": form.copies,
         },
-        comparison=[
-            ("Accuracy, cross-validation, weighted mean", "96.5 ± 1.3 %", percent(weighted["accuracy"])),
-            *(
-                (f"{name.capitalize()}, cross-validation, weighted mean", "not at hand", percent(weighted[name]))
-                for name in MEASURES[1:]
-            ),
-            ("Accuracy, test", "98.5 %", percent(metrics["accuracy"])),
-            ("Sensitivity, test", "98.9 %", percent(metrics["sensitivity"])),
-            ("Specificity, test", "97.7 %", percent(metrics["specificity"])),
-            ("ROC AUC, test", "0.991", decimal(area)),
-            *(
-                (f"{name[0].upper()}{name[1:]}: accuracy, ROC AUC", "not at hand", _both(tested[name], areas[name]))
-                for name in others
-            ),
-        ],
+        comparison=_comparison(across, means, metrics, area, beside),
         results={
             "weights": extractor.source,
             "cross_validation": across,
@@ -252,7 +244,7 @@ def _findings(form, extractor, folds, is_test, metrics, truth, score, others, al
             "test": as_numbers(metrics),
             "roc_auc": area.as_dict(),
             "average_precision": float(average_precision_score(truth, score)),
-            "others": {name: {**as_numbers(tested[name]), "roc_auc": areas[name].as_dict()} for name in others},
+            "others": {name: {**as_numbers(one), "roc_auc": its.as_dict()} for name, (one, its) in beside.items()},
         },
         choices=CHOICES,
         deviations=_deviations(form, extractor, all_truth),
@@ -261,9 +253,28 @@ def _findings(form, extractor, folds, is_test, metrics, truth, score, others, al
     )
 
 
-def _both(metrics, area):
-    """Accuracy and area of a control in one cell."""
-    return f"{percent(metrics['accuracy'].value)}, {area.value:.3f}"
+def _comparison(across, means, metrics, area, beside):
+    """Lines of the main table: cross-validation, test scans, and what was done beside the study."""
+    weighted = {name: percent({**across[name], "mean": means[name]}) for name in MEASURES}
+    published = {"accuracy": "96.5 ± 1.3 %"}
+    return [
+        *(
+            (f"{name.capitalize()}, cross-validation, weighted mean", published.get(name, "not at hand"), here)
+            for name, here in weighted.items()
+        ),
+        ("Accuracy, test", "98.5 %", percent(metrics["accuracy"])),
+        ("Sensitivity, test", "98.9 %", percent(metrics["sensitivity"])),
+        ("Specificity, test", "97.7 %", percent(metrics["specificity"])),
+        ("ROC AUC, test", "0.991", decimal(area)),
+        *(
+            (
+                f"{name[0].upper()}{name[1:]}: accuracy, ROC AUC",
+                "not at hand",
+                f"{percent(one['accuracy'].value)}, {its.value:.3f}",
+            )
+            for name, (one, its) in beside.items()
+        ),
+    ]
 
 
 def _deviations(form, extractor, truth):

@@ -85,7 +85,7 @@ def _overview(outcomes):
             continue
         first = next((row for row in one.summary["comparison"] if "accuracy" in row["quantity"].lower()), None)
         first = first or one.summary["comparison"][0]
-        cells = [one.study, one.summary["data"]["scans"], one.summary["form"], *(first[key] for key in first)]
+        cells = [one.study, one.summary["data"]["scans"], one.summary["form"], *first.values()]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 

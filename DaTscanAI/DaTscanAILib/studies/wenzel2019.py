@@ -48,6 +48,8 @@ PUBLISHED = {
     ("aal", "smoothed"): "95.2 ± 1.5 %",
     ("aal", "mixed"): "90.0 ± 2.9 %",
 }
+PUBLISHED_ACROSS = (("original", "smoothed", "62.9 %"), ("smoothed", "original", "94.5 %"))  # trained, tested
+PUBLISHED_OF_MIXED = {"cnn": "similar", "aal": "p < 0.01", "hottest": "worse"}  # against the pure settings
 CHOICES = [
     "The network has two unpadded convolutions a block, without bias: the only reading found that gives the paper's "
     "2,872,642 parameters.",
@@ -164,26 +166,6 @@ def _lines(method, setting, number, limit, score_of, tests):
 def _findings(form, sample, independent, splits, lines, cuts):
     settings, methods = comparisons(lines)
     networks = networks_trained(lines)
-    comparison = [
-        (
-            f"{METHODS[method]}, {setting}: accuracy",
-            PUBLISHED.get((method, setting), "not at hand"),
-            shown(lines, "split", method, setting, setting),
-        )
-        for setting in SETTINGS
-        for method in METHODS
-    ]
-    for trained, tested, published in (("original", "smoothed", "62.9 %"), ("smoothed", "original", "94.5 %")):
-        here = shown(lines, "split", "cnn", trained, tested)
-        comparison.append((f"CNN trained on {trained}, tested on {tested}", published, here))
-    for method, name in methods_of(lines).items():
-        for pure in ("original", "smoothed"):
-            published = "p < 0.01" if method == "aal" else "worse" if method == "hottest" else "similar"
-            comparison.append((f"{name}, mixed minus {pure}", published, describe_test(settings[method][pure])))
-    if independent is not None:
-        for method, name in METHODS.items():
-            here = shown(lines, "independent", method, "mixed", "original")
-            comparison.append((f"{name} of the mixed setting, independent scans", "not at hand", here))
     places = ["split"] if independent is None else ["split", "independent"]
     return Findings(
         title="Thick slab: robust to the camera's resolution?",
@@ -196,7 +178,7 @@ def _findings(form, sample, independent, splits, lines, cuts):
             **{name: int((splits[0] == k).sum()) for k, name in enumerate(("training", "validation", "test"))},
             "independent": "none" if independent is None else f"{len(independent.truth)} ({independent.what})",
         },
-        comparison=comparison,
+        comparison=_comparison(lines, settings, places),
         results={
             "accuracy": {place: accuracies(lines, place) for place in places},
             "mixed_minus_pure": settings,
@@ -210,7 +192,33 @@ def _findings(form, sample, independent, splits, lines, cuts):
     )
 
 
+def _comparison(lines, settings, places):
+    """Lines of the main table: accuracies, the network across settings, tests of the mixed setting, other scans."""
+    found = [
+        (
+            f"{METHODS[method]}, {setting}: accuracy",
+            PUBLISHED.get((method, setting), "not at hand"),
+            shown(lines, "split", method, setting, setting),
+        )
+        for setting in SETTINGS
+        for method in METHODS
+    ]
+    for trained, tested, published in PUBLISHED_ACROSS:
+        here = shown(lines, "split", "cnn", trained, tested)
+        found.append((f"CNN trained on {trained}, tested on {tested}", published, here))
+    for method, name in methods_of(lines).items():
+        for pure in ("original", "smoothed"):
+            here = describe_test(settings[method][pure])
+            found.append((f"{name}, mixed minus {pure}", PUBLISHED_OF_MIXED[method], here))
+    if "independent" in places:
+        for method, name in METHODS.items():
+            here = shown(lines, "independent", method, "mixed", "original")
+            found.append((f"{name} of the mixed setting, independent scans", "not at hand", here))
+    return found
+
+
 def _deviations(form, sample, networks):
+    """Where the run departs from the paper, one sentence each."""
     found = []
     reduced, normal = int(sample.truth.sum()), int((~sample.truth).sum())
     if (reduced, normal) != (PAPER_REDUCED, PAPER_NORMAL):

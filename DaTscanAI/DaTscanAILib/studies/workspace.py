@@ -189,7 +189,7 @@ class Workspace:
             "copies": options.copies,
             "steps": [options.dense_rate, options.warm_up, options.initial_scale, options.normalized_dense],
             "camera": options.camera,
-            "independent": options.independent.name if options.independent else None,
+            "independent": _independent(options.independent),
             "scans": [_identity(one.case) for one in self.scans],
         }
         if self.finished("recipe", lambda: recipe) != recipe:
@@ -197,6 +197,13 @@ class Workspace:
                 f"{self.output.name} holds a study of other scans, options or version: choose another folder with "
                 "--output, or remove it."
             )
+
+
+def _independent(manifest):
+    """Name and digest of the manifest of other scans, whose measures are kept, too."""
+    if manifest is None:
+        return None
+    return [manifest.name, file_sha256(manifest) if manifest.is_file() else None]
 
 
 def _identity(case):
