@@ -5,11 +5,11 @@
     PYTHONPATH=DaTscanAI python Resources/Normals/measure_sites.py manifest.csv --prepared PREPARED --family osem
 
 FOLDER/normal and FOLDER/reduced hold scans of one camera (`simulate --camera-seed S`), FOLDER/foreign/NAME those of
-others. Of the normals 60 random sites of the given size are made; all other normals, the reduced scans and those of
-the foreign cameras are set beside each. What was measured is kept in a small file, from which the figures come again
-without any scan. `--one-grid` keeps the camera's scans of the commonest voxel size. The third form takes the hundreds
-of scans of a camera family that `Resources/Models/build_default_model.py` has measured, each of a camera of its own;
-without their fingerprints, so all of them get a z.
+others, counted by camera family. Of the normals 60 random sites of the given size are made; all other normals, the
+reduced scans and those of the foreign cameras are set beside each. What was measured is kept in a small file, from
+which the figures come again without any scan. `--one-grid` keeps the camera's scans of the commonest voxel size. The
+third form takes the hundreds of scans of a camera family that `Resources/Models/build_default_model.py` has measured,
+each of a camera of its own; without their fingerprints, so all of them get a z.
 Prints tables in Markdown for `Resources/Documentation/normals.md`.
 """
 
@@ -216,13 +216,16 @@ def prepared_scans(manifest: Path, prepared: Path, family: str) -> dict[str, lis
 
 
 def scans_of(folder: Path, workers: int = 1) -> dict[str, list[MeasuredScan]]:
-    """Those scans of a folder that can be used, by the name of their place."""
-    places = {name: folder / name for name in ("normal", "reduced")}
-    places |= {place.name: place for place in sorted((folder / "foreign").glob("*"))}
-    return {
-        name: [scan for scan in measure_cases(collect_cases([place / "manifest.csv"]), workers) if scan.error is None]
-        for name, place in places.items()
-    }
+    """Those scans of a folder that can be used, by the name of their place; foreign ones by the manifest's `site`."""
+    found = {name: _usable(folder / name, workers) for name in ("normal", "reduced")}
+    for place in sorted((folder / "foreign").glob("*")):
+        for scan in _usable(place, workers):
+            found.setdefault(scan.case.site or place.name, []).append(scan)
+    return found
+
+
+def _usable(place, workers):
+    return [scan for scan in measure_cases(collect_cases([place / "manifest.csv"]), workers) if scan.error is None]
 
 
 def of_one_grid(scans: dict[str, list[MeasuredScan]]) -> dict[str, list[MeasuredScan]]:

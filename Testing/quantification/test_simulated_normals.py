@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -95,6 +96,25 @@ def test_scans_of_one_grid_are_those_of_the_commonest_voxel_size():
     assert {scan.fingerprint.voxel_mm for scan in kept["reduced"]} <= {(3.41, 3.41, 3.41)}
     assert 0 < len(kept["normal"]) < len(scans["normal"])
     assert kept["foreign"] == scans["reduced"]
+
+
+def test_foreign_scans_are_counted_by_camera_family(tmp_path, monkeypatch):
+    for place in ("normal", "reduced", "foreign/others"):
+        (tmp_path / place).mkdir(parents=True)
+    kinds = {"normal": ["papers"], "reduced": ["papers"], "others": ["osem", "chang", "osem", None]}
+
+    def usable(place, workers):
+        return [SimpleNamespace(case=SimpleNamespace(site=site)) for site in kinds[place.name]]
+
+    monkeypatch.setattr(measure_sites, "_usable", usable)
+    found = measure_sites.scans_of(tmp_path)
+    assert {name: len(scans) for name, scans in found.items()} == {
+        "normal": 1,
+        "reduced": 1,
+        "osem": 2,
+        "chang": 1,
+        "others": 1,
+    }
 
 
 def test_limits_of_repeated_scans_hold_noise_where_little_is_bound():
