@@ -23,9 +23,9 @@ def osem(
     # A Fortran-like order of subsets keeps neighbouring updates far apart in angle.
     order = np.argsort([int(f"{k:08b}"[::-1], 2) for k in range(subsets)])
     parts = [range(int(start), views, subsets) for start in order]
-    sensitivity = [
-        projector.back_project(np.ones((len(part), *projections.shape[1:]), np.float32), part) for part in parts
-    ]
+    # One slice stands for all where they are alike.
+    shape = (projector.size, 1 if projector.slices_alike else projections.shape[2])
+    sensitivity = [projector.back_project(np.ones((len(part), *shape), np.float32), part) for part in parts]
     scattered = np.broadcast_to(background, projections.shape)
     for _ in range(iterations):
         for part, norm in zip(parts, sensitivity, strict=True):

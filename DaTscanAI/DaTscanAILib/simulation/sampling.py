@@ -11,18 +11,28 @@ def filter_reach(sigma: float) -> int:
     return int(_TRUNCATE * sigma + 0.5)
 
 
-def smoothed(volume: np.ndarray, sigma: float) -> np.ndarray:
-    """A map `(x, y, z)` after a Gaussian of `sigma` voxels; only the box that holds something is worked on."""
-    margin = 2 * filter_reach(sigma)
+def smoothed(volume: np.ndarray, sigma: float, places: np.ndarray) -> np.ndarray:
+    """A map `(x, y, z)` after a Gaussian of `sigma` voxels, as far as it matters to places `(3, n)` in voxels.
+
+    Only the box that holds something and lies around the places is worked on; elsewhere the result is zero.
+    """
+    reach = filter_reach(sigma)
     box = tuple(
-        slice(max(int(places[0]) - margin, 0), int(places[-1]) + margin + 1)
-        for axis in range(3)
-        if len(places := np.flatnonzero(volume.any(axis=tuple({0, 1, 2} - {axis}))))
+        _extent(volume.any(axis=tuple({0, 1, 2} - {axis})), place, reach) for axis, place in enumerate(places)
     )
     out = np.zeros(volume.shape, np.float32)
-    if box:
+    if all(part.stop > part.start for part in box):
         out[box] = ndimage.gaussian_filter(volume[box], sigma, truncate=_TRUNCATE)
     return out
+
+
+def _extent(occupied, places, reach):
+    """Along one axis, what lies within two reaches of something, and one of the samples around the places."""
+    filled = np.flatnonzero(occupied)
+    if not len(filled) or not len(places):
+        return slice(0, 0)
+    low = max(int(filled[0]) - 2 * reach, int(np.floor(places.min())) - reach, 0)
+    return slice(low, min(int(filled[-1]) + 2 * reach, int(np.floor(places.max())) + 1 + reach) + 1)
 
 
 def may_be_near(occupied: np.ndarray, reach: np.ndarray, positions: np.ndarray) -> np.ndarray:
