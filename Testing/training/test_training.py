@@ -263,6 +263,13 @@ def test_losses_turn_with_a_mirrored_scan():
     assert np.isnan(unknown).all()
 
 
+def test_losses_may_have_decimal_commas_as_all_of_a_manifest():
+    other = {"loss_caudate_left": "0,4", "loss_caudate_right": "1,5", "loss_putamen_anterior_left": "none"}
+    losses = regional_losses(Prepared(Case("one", None, other=other), None, {"mirrored": False}))
+    assert losses[0] == pytest.approx(0.4)
+    assert np.isnan(losses[1:]).all()
+
+
 def test_regions_of_unknown_loss_do_not_count():
     scores = torch.tensor([[4.0, -4.0, 0.0]], requires_grad=True)
     ordinal_loss(scores, torch.tensor([[0.9, 0.0, float("nan")]])).backward()

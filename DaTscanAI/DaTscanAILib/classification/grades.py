@@ -54,6 +54,23 @@ def other_side(region: str) -> str:
     return f"{part}_{'right' if side == 'left' else 'left'}"
 
 
+def stated_loss(stated: dict[str, str], region: str) -> float | None:
+    """Share of a region's binding lost (0 to 1) that a manifest's column `loss_REGION` states, with point or comma.
+
+    Args:
+        stated: text of the manifest's columns.
+        region: of `REGIONS`.
+
+    Returns:
+        None where the column is missing or holds anything else.
+    """
+    try:
+        value = float(stated.get(f"loss_{region}", "").replace(",", "."))
+    except ValueError:
+        return None
+    return value if 0 <= value <= 1 else None
+
+
 def expected_loss(probabilities: np.ndarray) -> float:
     """Share of binding lost (0 to 1) that the grades' probabilities stand for."""
     return float(np.asarray(probabilities) @ _MIDDLE_LOSS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..classification.grades import GRADE_EDGES, GRADES, REGIONS
+from ..classification.grades import GRADE_EDGES, GRADES, REGIONS, stated_loss
 from ..reading.inputs import Case
 from .metrics import share
 
@@ -37,9 +37,8 @@ class Answered:
         return self.result["classification"].get("doubt_sources") or []
 
     def loss(self, region: str) -> float | None:
-        """Share of a region's binding that is truly lost."""
-        text = self.case.other.get(f"loss_{region}", "")
-        return float(text) if text else None
+        """Share of a region's binding that is truly lost; None where it is not stated."""
+        return stated_loss(self.case.other, region)
 
 
 def read_answers(cases: list[Case], folder: Path) -> list[Answered]:

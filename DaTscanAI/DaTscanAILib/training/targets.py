@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..classification.grades import GRADE_EDGES, REGIONS, other_side
+from ..classification.grades import GRADE_EDGES, REGIONS, other_side, stated_loss
 from .preparation import Prepared
 
 # Scores at which training puts the edges of the grades; calibration finds the final ones.
@@ -19,7 +19,8 @@ def regional_losses(one: Prepared) -> np.ndarray:
 
     The columns are `loss_caudate_left`, `loss_putamen_anterior_left`, ... in the patient's sides.
     """
-    losses = np.array([_loss(one.case.other.get(f"loss_{region}", "")) for region in REGIONS], np.float32)
+    stated = [stated_loss(one.case.other, region) for region in REGIONS]
+    losses = np.array([math.nan if loss is None else loss for loss in stated], np.float32)
     return losses[list(SWAPPED)] if one.facts["mirrored"] else losses
 
 
@@ -42,11 +43,3 @@ def ordinal_loss(scores, losses):
     target = torch.sigmoid((losses.nan_to_num()[..., None] - edges) / _SOFTNESS)
     entropy = binary_cross_entropy_with_logits(scores.float()[..., None] - cuts, target, reduction="none").mean(-1)
     return (entropy * known).sum() / known.sum().clamp(min=1)
-
-
-def _loss(text):
-    try:
-        value = float(text)
-    except ValueError:
-        return math.nan
-    return value if 0 <= value <= 1 else math.nan
