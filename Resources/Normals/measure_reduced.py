@@ -74,10 +74,13 @@ def markdown(normals: np.ndarray, reduced: np.ndarray, scans: list[MeasuredScan]
     lines = [f"| scans | number | {' | '.join(READINGS)} |", "|---|---|---|---|---|"]
     for name, found in groups:
         if len(found):
-            lines.append(
-                f"| {name} | {len(found)} | " + " | ".join(f"{x:.1%}" for x in np.nanmean(found, axis=0)) + " |"
-            )
+            lines.append(f"| {name} | {len(found)} | {' | '.join(_percent(column) for column in found.T)} |")
     return "\n".join(lines)
+
+
+def _percent(shares):
+    known = shares[~np.isnan(shares)]
+    return f"{known.mean():.1%}" if len(known) else "-"
 
 
 if __name__ == "__main__":
