@@ -12,7 +12,7 @@ from .base.software import software_versions
 from .base.stopwatch import Stopwatch
 from .base.version import RESEARCH_USE
 from .classification.answer import Classification, Classifier, describe_classification
-from .classification.explained import INCONSISTENT, NOT_EXPLAINED, described_maps
+from .classification.explained import NOT_EXPLAINED, described_maps, map_warnings
 from .classification.grades import describe_grades
 from .classification.model_folder import find_model
 from .classification.second_reader import describe_second_reader, with_second_reader
@@ -140,8 +140,7 @@ class Analyzer:
         run.result["quantification"]["grades"] = describe_grades(classification.grades) or None
         maps = described_maps(classification, self.model, quantification.mirrored)
         relevance, run.result["explanation"] = maps.pop(classification.map_method)
-        if not run.result["explanation"]["consistent"]:
-            run.result["warnings"].append(INCONSISTENT)
+        run.result["warnings"] += map_warnings(run.result["explanation"], classification.label)
         return run.finished(None, relevance, maps)
 
     def _with_second_reader(self, first, voxels, quantification) -> tuple[Classification, dict]:

@@ -153,6 +153,8 @@ def test_wrong_weights_are_refused(model_folder, change, message):
         (lambda own: own.pop("rule"), "not a model"),
         (lambda own: own["preprocessing"].update(surprise=1), "not a model"),
         (lambda own: own.update(weights=[]), "another version"),
+        (lambda own: own["rule"].update(relevance_band=[0.1]), "not a model"),
+        (lambda own: own["rule"].update(relevance_band=[0.1, "high"]), "not a model"),
     ],
 )
 def test_unusable_metadata_is_refused(model_folder, change, message):

@@ -153,7 +153,8 @@ def one_sided(tmp_path_factory):
     networks = [build_network("compact-regional") for _ in range(2)]
     folder = tmp_path_factory.mktemp("models") / "one_sided"
     features = TrainingFeatures(np.zeros(48, np.float32), np.eye(48, dtype=np.float32))
-    settings = (Preprocessing(), rule(unlike_cut=1e5, sbr=SbrRule(2.0, 3.0, 0.4, 0.9)), "Nothing.")
+    limits = {"unlike_cut": 1e5, "sbr": SbrRule(2.0, 3.0, 0.4, 0.9), "relevance_band": (-1e-3, 2e-3)}
+    settings = (Preprocessing(), rule(**limits), "Nothing.")
     model = write_model(folder, "compact-regional", networks, *settings, training_features=features)
     return Classifier(model, "cpu")
 

@@ -1,11 +1,14 @@
 """The parts of the maps' gates: likeness, deletion, random weights, planted lesions, and how a gate is judged."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from DaTscanAILib.classification.networks import build_network
 from DaTscanAILib.evaluation.map_deletion import FRACTIONS, deleted, moves, order_of
+from DaTscanAILib.evaluation.map_examination import Examination
 from DaTscanAILib.evaluation.map_gates import GATES, Gate, judge
 from DaTscanAILib.evaluation.map_likeness import correlation, structural_similarity
 from DaTscanAILib.evaluation.map_localization import PlantedLesion, centers_of_difference, find, healing_move, peak
@@ -133,6 +136,29 @@ def test_the_goals_are_those_of_the_issue():
     assert goals["random_correlation"] == 0.3
     assert goals["outside_brain"] == 0.02
     assert (goals["sign"], goals["sign_one_putamen"]) == (0.95, 0.90)
+
+
+@pytest.mark.parametrize(("lost", "weights"), [(0.0, [0.5, 0.5]), (0.9, None)])
+def test_the_sign_is_judged_in_the_map_of_a_user(lost, weights):
+    """Equal putamina: half of it is the mirrored scan's; with one lost, the map that the answer came with."""
+    putamen = np.any([striatal_outlines("left")[f"putamen_{part}"] for part in ("anterior", "posterior")], axis=0)
+    scan = np.where(putamen | putamen[::-1], 4, 1).astype(np.float32)
+    scan[putamen] -= 3 * lost
+    scan[20, 20, 30] = 2  # far from the striata, so that left and right differ
+    asked = []
+    maps = SimpleNamespace(relevance=lambda images, basis, method: asked.append((images, basis)) or "of both")
+    model = SimpleNamespace(preprocessing=SimpleNamespace(keeps_sides=False), network_input=lambda voxels, _: voxels)
+    examination = Examination.__new__(Examination)
+    examination.classifier = SimpleNamespace(model=model, maps=maps, atlas=load_atlas(), device="cpu")
+    examination.method = "integrated-gradients"
+    answer = SimpleNamespace(relevance="of the answer", basis="overall")
+    found = examination._of_user(SimpleNamespace(voxels=scan), answer)
+    assert found == ("of the answer" if weights is None else "of both")
+    if weights:
+        ((images, basis),) = asked
+        assert [weight for weight, _ in images] == pytest.approx(weights, abs=0.01)
+        assert basis == "overall"
+        np.testing.assert_array_equal(images[1][1].numpy()[0, 0], scan[::-1])
 
 
 # ---- how the gates are told

@@ -88,6 +88,21 @@ def test_an_inconsistent_map_is_said_to_be():
     assert "argues for normal (relevance -4e-07); the region marked most is NOT the one whose normal uptake" in text
 
 
+@pytest.mark.parametrize(
+    ("relevance", "argues"),
+    [(0.00089, "hardly argues for either answer"), (0.0004, "argues for normal"), (0.0021, "argues for reduced")],
+)
+def test_what_the_lower_putamen_argues_for_is_said_with_the_cut(relevance, argues):
+    """0.00089 lies between 0 and the cut: neither sign nor side of the cut alone tells what it argues for."""
+    explanation = {
+        "ipsilateral_putamen_relevance": relevance,
+        "relevance_cut": 0.00114,
+        "relevance_band": [0.0006, 0.0016],
+    }
+    text = " ".join(lines_of(result_with(explanation=explanation)))
+    assert f"{argues} (relevance {relevance:+.2g}; this model's cut is +0.0011)" in text
+
+
 def test_a_rejected_registration_is_framed_in_red():
     data = report_bytes(result_with(registration={"quality": 0.214, "accepted": False}), None)
     text = " ".join(shown.text for shown in PdfFile(data).texts())

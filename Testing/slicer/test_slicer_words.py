@@ -41,9 +41,20 @@ def test_the_argument_is_said_with_its_side():
 
 
 def test_an_argument_against_the_answer_asks_for_a_second_look():
-    assert sentences(result(consistent=False))[1] == (
-        "The right putamen argues for normal, against the answer: this scan needs a second look."
-    )
+    """By the relevance and the model's cut, whatever replacing regions says of the map."""
+    against = "The right putamen argues for normal, against the answer: this scan needs a second look."
+    assert sentences(result(relevance_cut=0.0022))[1] == against
+    assert sentences(result(relevance_cut=0.0022, consistent=False))[1] == against
+    assert sentences(result(relevance_cut=0.0021, consistent=False))[1] == "The right putamen argues for reduced."
+
+
+def test_a_relevance_near_the_cut_is_said_to_argue_for_neither():
+    """0.00213, the cut below or above it: within the band the side does not count."""
+    neither = "The right putamen hardly argues for either answer: its relevance is near this model's cut."
+    for cut in (0.002, 0.0022):
+        assert sentences(result(relevance_cut=cut, relevance_band=[0.0019, 0.0024]))[1] == neither
+    beyond = result(relevance_cut=0.0022, relevance_band=[0.00214, 0.0024])
+    assert sentences(beyond)[1].startswith("The right putamen argues for normal, against the answer")
 
 
 @pytest.mark.parametrize(
@@ -75,12 +86,13 @@ def test_the_numbers_stand_under_details_alone():
     """Point 12: votes, shares, cuts and versions are a developer's."""
     from DaTscanAILib.slicer_adapters.words import details
 
-    changed = result(ipsilateral_putamen_share=0.11, share_cut=-0.005)
+    changed = result(ipsilateral_putamen_share=0.11, relevance_cut=0.00114)
     changed["classification"].update(model_version="0.1.0", trained_on="simulated scans", device="cpu")
     said, behind = " ".join(sentences(changed)), "\n".join(details(changed))
-    for number in ("0.0021", "11.0%", "-0.5%", "0.1.0", "votes", "quality"):
+    for number in ("0.0021", "11.0%", "0.0011", "0.1.0", "votes", "quality"):
         assert number not in said.lower()
-    for number in ("0.0021", "+11.0%", "-0.5%", "0.1.0", "Votes for reduced of 5 networks", "quality 0.93"):
+    cut = "+0.0021 (this model's cut is +0.0011), +11.0% of the whole map"
+    for number in (cut, "0.1.0", "Votes for reduced of 5 networks", "quality 0.93"):
         assert number in behind
 
 

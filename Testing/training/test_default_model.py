@@ -1,15 +1,19 @@
 """The script that builds the default model: its cohorts, and the page that it writes."""
 
+import json
+import shutil
 import sys
 
 import pytest
 
 from DaTscanAILib.base.resources import resource_path
+from DaTscanAILib.classification.model_folder import find_model
 from DaTscanAILib.simulation.anatomy import HELD_OUT, TRAINING_ANATOMIES
 
 sys.path.insert(0, str(resource_path("Models")))
 import build_default_model as build
 import default_model_card as card
+import refit_relevance_cut as refit
 
 
 def span(one):
@@ -86,3 +90,30 @@ def test_the_page_says_of_each_figure_what_training_has_seen_and_what_real_scans
     # Badly stored cohorts are added up: 3 of each source in either.
     assert "| unlike the training scans | 3 (3) / 3 (3) | 3 (3) / 3 (3) | 3 (3) / 3 (3) | 6 (6) / 6 (6) |" in page
     assert "| sign | 0.9 |" in page
+
+
+def test_a_new_cut_changes_nothing_else_of_the_model(tmp_path):
+    """Read again with all checks; hashes, weights and the other limits are those that it had."""
+    folder = tmp_path / "model"
+    shutil.copytree(resource_path("Models", "wenzel2019"), folder)
+    path, before = folder / "configs" / "metadata.json", find_model(folder)
+    old = json.loads(path.read_text())
+    for cut in (0.002, 0.001):  # the second time in the place of the first
+        refit.write_rule(path, cut, (0.0005, 0.0015), "9.9.9", "cut learned anew")
+    new, after = json.loads(path.read_text()), find_model(folder)
+    assert (after.version, after.rule.relevance_cut, after.rule.relevance_band) == ("9.9.9", 0.001, (0.0005, 0.0015))
+    assert list(new["changelog"]) == ["9.9.9", *old.get("changelog", {})]
+    rule = old["datscanai"]["rule"]
+    assert new["datscanai"]["rule"] == {**rule, "relevance_cut": 0.001, "relevance_band": [0.0005, 0.0015]}
+    assert (after.weights, after.reference.sha256) == (before.weights, before.reference.sha256)
+    changed = dict.fromkeys(("datscanai", "version", "changelog"))
+    assert {**new, **changed} == {**old, **changed}
+
+
+def test_no_scan_that_the_cut_is_learned_on_is_of_another_cohort():
+    learned = range(refit.FIRST_SEED, refit.FIRST_SEED + 210)
+    training = range(build.TRAINING_SEED, build.TRAINING_SEED + build.TRAINING_SCANS)
+    for other in (training, *(span(one) for one in build.cohorts())):
+        assert set(learned).isdisjoint(other)
+    assert set(refit.TRAINING_LIKE.families).isdisjoint(build.UNSEEN_CAMERAS)
+    assert set(refit.TRAINING_LIKE.anatomies).isdisjoint(HELD_OUT)

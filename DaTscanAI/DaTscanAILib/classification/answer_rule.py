@@ -51,6 +51,7 @@ class AnswerRule:
         sensitive_votes, specific_votes: members needed for "reduced" in each vote (Budenkotte 2024).
         relevance_cut: mean relevance of the lower putamen, by integrated gradients, above which
             the map argues for "reduced" (`explanation/lower_putamen.py`).
+        relevance_band: around that cut, in which it argues for neither; None for no width.
         regions: by name of `grades.REGIONS`, the lower putamen being left; None for a network without them.
         regional_slope, regional_intercept: Platt scaling of the largest of the regions' logits of being reduced.
         sbr: which SBRs contradict the answer; None where none was calibrated.
@@ -66,6 +67,7 @@ class AnswerRule:
     sensitive_votes: int = 2
     specific_votes: int = 4
     relevance_cut: float = 0.0
+    relevance_band: tuple[float, float] | None = None
     regions: dict[str, RegionRule] | None = None
     regional_slope: float = 1.0
     regional_intercept: float = 0.0
@@ -97,8 +99,9 @@ def rule_from_json(options: dict) -> AnswerRule:
         TypeError, AttributeError, KeyError: it is none.
     """
     given = dict(options)
-    if given.get("doubt") is not None:
-        given["doubt"] = tuple(given["doubt"])
+    for name in ("doubt", "relevance_band"):
+        if given.get(name) is not None:
+            given[name] = tuple(given[name])
     if given.get("heads") is not None:
         given["heads"] = {name: tuple(pair) for name, pair in given["heads"].items()}
     if given.get("regions") is not None:

@@ -15,7 +15,7 @@ _LARGEST_NUMBER = 1e6  # float32 must hold what is made with it
 def check_numbers(preprocessing: Preprocessing, rule: AnswerRule) -> None:
     """Raise ValueError or TypeError for what is no usable number."""
     heads = rule.heads if rule.heads is not None else {"balanced": (0, 1)}
-    pairs = [preprocessing.window, rule.doubt or (0, 1), *heads.values()]
+    pairs = [preprocessing.window, rule.doubt or (0, 1), rule.relevance_band or (0, 1), *heads.values()]
     finite = [
         preprocessing.offset,
         preprocessing.scale,

@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..classification.answer import Classification, Classifier
+from ..classification.orientation import mirrored_weight
 from ..classification.relevance_maps import RelevanceMaps
 from ..explanation.integrated_gradients import IntegratedGradients
 from ..explanation.lower_putamen import lower_putamen_relevance
 from ..explanation.methods import DEFAULT_METHOD, GRADIENT_TIMES_INPUT, METHODS
 from ..explanation.reference import shipped_reference
 from ..explanation.what_if import check_map
+from ..quantification.mirroring import mirror
+from ..quantification.sbr import quantify
+from ..quantification.scaling import Normalized
 from .map_deletion import moves, order_of
 from .map_likeness import correlation, structural_similarity
 from .map_localization import PlantedLesion, find, healing_move, peak
@@ -100,17 +104,23 @@ class Examination:
         return rows
 
     def signs(self) -> list[dict]:
-        """One row a scan without planted lesion: whether the lower putamen's relevance lies on its label's side."""
+        """One row a scan without planted lesion: whether the lower putamen's relevance lies on its label's side.
+
+        In the map that a user gets, on whose like the cut was learned, and in that of the one orientation.
+        """
         cut = self.classifier.model.rule.relevance_cut if self.method == DEFAULT_METHOD else 0.0
         rows = []
         for scan, answer in self._clinical():
-            mean, _ = lower_putamen_relevance(answer.relevance)
-            right = (mean > cut) == (scan.label == "reduced")
+            maps = self._of_user(scan, answer), answer.relevance
+            right, right_alone = (
+                (lower_putamen_relevance(one)[0] > cut) == (scan.label == "reduced") for one in maps
+            )
             rows.append(
                 {
                     "label": scan.label,
                     "subtype": scan.subtype,
                     "right": bool(right),
+                    "right_alone": bool(right_alone),
                     "answer": answer.label,
                     "agreement": answer.map_agreement,
                     "consistent": check_map(answer.what_if)[0],
@@ -197,6 +207,17 @@ class Examination:
         maps = [one.relevance for one in self.answers if one.probability_reduced >= 0.5][:20]
         pairs = [(a, b) for k, a in enumerate(maps) for b in maps[k + 1 :]]
         return float(np.mean([correlation(a, b, self.brain) for a, b in pairs])) if pairs else 0.0
+
+    def _of_user(self, scan, answer):
+        """The map with the mirrored scan's share where the sides are nearly equal."""
+        preprocessing = self.classifier.model.preprocessing
+        normalized = Normalized(scan.voxels, np.ones(scan.voxels.shape, bool), 1.0)
+        asymmetry = quantify(normalized, self.classifier.atlas).asymmetry_percent["putamen"]
+        weight = 0.0 if preprocessing.keeps_sides else mirrored_weight(asymmetry)
+        if not weight:
+            return answer.relevance
+        images = [(1 - weight, self._input(scan.voxels)), (weight, self._input(mirror(scan.voxels)))]
+        return self.classifier.maps.relevance(images, answer.basis, self.method)
 
     def _likeness(self, answer, voxels, back):
         relevance = self.classifier.maps.relevance([(1.0, self._input(voxels))], answer.basis, self.method)

@@ -59,6 +59,7 @@ GATES = (
     Gate("noise", "correlation of the map with that of a noisier scan (own goal)", 0.8, 0.7),
     Gate("shift", "correlation of the map with that of a scan shifted by 2 mm (own goal)", 0.7, 0.5),
     Gate("consistent", "map and what-if agree on the region", None, None),
+    Gate("sign_one_orientation", "the sign in clear scans, by maps of one orientation (until 0.2.1)", None, None),
     Gate("agreement", "correlation of integrated gradients and LRP, median", None, None),
     Gate("sameness", "correlation between maps of different reduced scans", None, None, at_least=False),
 )
@@ -78,7 +79,7 @@ def examine(examination: Examination, depth: Depth) -> dict:
     shown = [row for row in lesions if row["answer"] != "normal"]
     focal = [row for row in shown if row["side"] != "both"]
     one_putamen = [row["right"] for row in signs if row["subtype"] == "one_putamen"]
-    clear = [row["right"] for row in signs if row["subtype"] != "borderline"]
+    clear = [row for row in signs if row["subtype"] != "borderline"]
     outside = examination.outside()
     figures = {
         "lesion_near": share([row["near"] for row in focal]),
@@ -87,8 +88,9 @@ def examine(examination: Examination, depth: Depth) -> dict:
         "deletion_against_gradient": _relative_move(deletion, examination.method),
         "random_correlation": (randomization[-1]["absolute_correlation"], randomization[-1]["scans"]),
         "outside_brain": (float(outside.mean()), len(outside)),
-        "sign": share(clear),
+        "sign": share([row["right"] for row in clear]),
         "sign_one_putamen": share(one_putamen),
+        "sign_one_orientation": share([row["right_alone"] for row in clear]),
         "class_correlation": (float(np.median(classes)), len(classes)),
         "noise": (float(np.median(stability["noise"])), len(stability["noise"])),
         "shift": (float(np.median(stability["shift"])), len(stability["shift"])),

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..explanation.lower_putamen import argument
 from .language import ENGLISH, Language
 from .sentences import translated
 
@@ -76,16 +77,24 @@ def explanation_of(result: dict, words: Language = ENGLISH) -> str:
     relevance = value_of(result, "explanation", "ipsilateral_putamen_relevance")
     if relevance is None:
         return words("explanation.none")
-    above = relevance - (value_of(result, "explanation", "relevance_cut") or 0.0)
-    argues = "reduced" if above > 0 else "normal" if above < 0 else "neither"
-    side = value_of(result, "quantification", "lower_putamen")
+    side, cut = value_of(result, "quantification", "lower_putamen"), value_of(result, "explanation", "relevance_cut")
+    figures = {"relevance": words.numbers_of(f"{relevance:+.2g}"), "cut": words.numbers_of(f"{cut or 0.0:+.2g}")}
     return words(
         "explanation.lower_putamen",
         putamen=words(f"explanation.putamen.{side}" if side else "explanation.putamen"),
-        argues=words(f"explanation.argues.{argues}"),
-        relevance=words.numbers_of(f"{relevance:+.2g}"),
+        argues=words(f"explanation.argues.{argument_of(result)}"),
+        figures=words("explanation.relevance_cut" if cut else "explanation.relevance", **figures),
         consistency=_consistency(result, words),
     )
+
+
+def argument_of(result: dict) -> str | None:
+    """What the lower putamen argues for: `reduced`, `normal` or `neither`; None where there is no map."""
+    relevance = value_of(result, "explanation", "ipsilateral_putamen_relevance")
+    if relevance is None:
+        return None
+    cut, band = (value_of(result, "explanation", f"relevance_{name}") for name in ("cut", "band"))
+    return argument(relevance, cut or 0.0, band)
 
 
 def _consistency(result, words):

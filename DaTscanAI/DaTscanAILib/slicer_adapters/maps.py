@@ -33,13 +33,14 @@ def take_map(case: Case, method: str) -> None:
         return
     shown, other = (slicer.util.arrayFromVolume(node).transpose(2, 1, 0).copy() for node in nodes)
     before, after = result["explanation"], waiting["explanation"]
+    label = result["classification"]["label"]
     record = {
         **record,
         "inputs": {**record["inputs"], "map": method},
-        "warnings": _warnings(record["warnings"], before, after),
+        "warnings": _warnings(record["warnings"], label, before, after),
         _OTHER: {"map": record["inputs"]["map"], "explanation": before},
     }
-    changed = {**result, "explanation": after, "warnings": _warnings(result["warnings"], before, after)}
+    changed = {**result, "explanation": after, "warnings": _warnings(result["warnings"], label, before, after)}
     for node, voxels in zip(nodes, (other, shown), strict=True):
         set_voxels(node, voxels)
     case.put_result(changed, {**records, _STAGE: record})
@@ -51,9 +52,9 @@ def _scaled(relevance):
     return None if relevance is None else relevance / relevance_limit(relevance)
 
 
-def _warnings(warnings, before, after):
-    """With what is said of one map's consistency replaced by what is to be said of the other's."""
-    from ..classification.explained import INCONSISTENT
+def _warnings(warnings, label, before, after):
+    """With the warnings of one map of an answer replaced by those of the other."""
+    from ..classification.explained import map_warnings
 
-    kept = [one for one in warnings if one != INCONSISTENT or before["consistent"] is not False]
-    return [*kept, INCONSISTENT] if after["consistent"] is False else kept
+    outdated = map_warnings(before, label)
+    return [*(one for one in warnings if one not in outdated), *map_warnings(after, label)]

@@ -2,8 +2,9 @@
 
 from slicer.i18n import tr as _
 
+from ..explanation.lower_putamen import NEITHER
 from ..reporting.numbers import normals_note, worst_region
-from ..reporting.wording import answer_of, number, percent, value_of
+from ..reporting.wording import answer_of, argument_of, number, percent, value_of
 from .state import ScanState
 from .tables import grade_in_words
 
@@ -90,15 +91,18 @@ def _sentences(result, key):
 
 
 def _argument(result):
-    """What the lower putamen argues for, and what if it were healed."""
-    consistent = value_of(result, "explanation", "consistent")
-    if consistent is None:
+    """What the relevance of the lower putamen argues for, and whether that is against the answer."""
+    argues, putamen = argument_of(result), _side_of_lower_putamen(result)
+    if argues is None:
         return ""
+    if argues == NEITHER:
+        return _("{putamen} hardly argues for either answer: its relevance is near this model's cut.").format(
+            putamen=putamen
+        )
     label = value_of(result, "classification", "label")
     says_reduced = (value_of(result, "classification", "probability_reduced") or 0.0) >= _BETWEEN
-    argues = _("reduced") if says_reduced == consistent else _("normal")
-    words = {"putamen": _side_of_lower_putamen(result), "answer": argues}
-    if not consistent:
+    words = {"putamen": putamen, "answer": {"reduced": _("reduced"), "normal": _("normal")}[argues]}
+    if says_reduced != (argues == "reduced") and value_of(result, "explanation", "relevance_cut"):
         if label == "uncertain":
             return _("{putamen} argues for {answer}, against the probability: look at the map.").format(**words)
         return _("{putamen} argues for {answer}, against the answer: this scan needs a second look.").format(**words)
@@ -141,12 +145,12 @@ def _side_of_lower_putamen(result):
 
 def _relevance_figures(result, relevance):
     figures = _("Relevance of the lower putamen {relevance}").format(relevance=f"{relevance:+.2g}")
-    share, cut = (value_of(result, "explanation", key) for key in ("ipsilateral_putamen_share", "share_cut"))
+    share, cut = (value_of(result, "explanation", key) for key in ("ipsilateral_putamen_share", "relevance_cut"))
+    if cut is not None:
+        figures = _("{figures} (this model's cut is {cut})").format(figures=figures, cut=f"{cut:+.2g}")
     if share is None:
         return figures
-    return _("{figures}, {share} of the whole map; this model's cut is {cut}").format(
-        figures=figures, share=f"{share:+.1%}", cut=f"{cut or 0.0:+.1%}"
-    )
+    return _("{figures}, {share} of the whole map").format(figures=figures, share=f"{share:+.1%}")
 
 
 def _worst_grade(result):

@@ -56,10 +56,12 @@ def calibrate(networks, data: CalibrationScans, plan: Plan, device: str):
     logits, features = np.stack([one for one, _ in read], axis=1), np.concatenate([one for _, one in read], axis=1)
     weights = 1 / np.bincount(images.scans)[images.scans]
     rule = probability_rule(logits, images, plan, weights)
+    cut_on_relevance, band = _relevance_cut(networks, data, logits, plan, rule)
     training_features, cut = _familiarity(networks, data.training, features, plan, device)
     rule = replace(
         rule,
-        relevance_cut=_relevance_cut(networks, data, logits, plan, rule),
+        relevance_cut=cut_on_relevance,
+        relevance_band=band,
         sbr=_sbr_rule(data.scans),
         unlike_cut=cut,
     )
@@ -174,4 +176,4 @@ def _relevance_cut(networks, data, logits, plan, rule):
     reference = torch_batch(model.network_input(plan.compared_with.voxels, atlas))
     maps = RelevanceMaps(model, networks, reference)
     given = images.images[rows], images.labels[rows], logits[rows], asymmetries
-    return round(relevance_cut(maps, *given, model, atlas), 6)
+    return relevance_cut(maps, *given, model, atlas)
