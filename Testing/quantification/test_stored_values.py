@@ -222,6 +222,20 @@ def test_numbers_that_outgrew_their_type_are_said(largest, signed, registered):
     assert sentence.startswith("reduced.dcm drops from its highest to its lowest values inside a hot spot")
 
 
+def test_a_gland_that_the_field_of_view_cuts_is_no_hole():
+    """Empty planes lie between it and the end of the image, beside its highest values."""
+    x, y, z = np.ogrid[:64, :64, :40]
+    gland = np.exp(-((x - 20) ** 2 + (y - 30) ** 2 + (z - 3) ** 2) / 18).astype(np.float32)
+    gland[:, :, :2] = 0
+    scan = Scan(gland, np.diag([3.0, 3, 3, 1]), Path("cut.nii"), "NIfTI")
+    assert (np.abs(np.diff(gland, axis=2)) > 0.8).sum() >= 3
+    assert overflow_of(scan, "x") is None
+    holed = np.where(gland > 0.9, 0, gland)
+    holed[:, :, :3] = gland[:, :, :3]
+    middle = replace(scan, voxels=np.roll(holed, 20, axis=2))
+    assert overflow_of(middle, "x") is not None
+
+
 REFUSALS = {
     "stored in 1 grey levels, too few": integers(4),
     "share the scan's highest value, so the uptake was cut off": clipped(99.5),
