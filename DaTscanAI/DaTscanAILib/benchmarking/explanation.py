@@ -48,7 +48,7 @@ def time_explanations(model: str, repetitions: int) -> dict:
     relevance = classifier.maps.relevance([(1.0, batch)], OVERALL, INTEGRATED_GRADIENTS)
 
     def by_blocks():
-        known = [known_pass(network, batch.expand(2, *batch.shape[1:])) for network in classifier.networks]
+        known = [known_pass(network, batch.expand(2, *batch.shape[1:])) for network in classifier.fast_networks]
         return what_if(scan, normal, relevance, lambda scans: classifier.answers(scans, known=known))
 
     tasks = {

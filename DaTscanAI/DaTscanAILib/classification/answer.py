@@ -133,6 +133,10 @@ class Classifier:
     Args:
         model: from `find_model`; None for the default.
         device: `auto`, `cpu` or `cuda`.
+
+    Attributes:
+        networks: of the model, on the device.
+        fast_networks: the same for answers, see `explanation.fast_network`.
     """
 
     def __init__(self, model: Model | None = None, device: str = "auto"):
@@ -140,7 +144,7 @@ class Classifier:
         self.device = choose_device(device)
         self.atlas = load_atlas()
         self.networks = [network.to(self.device) for network in self.model.load_networks()]
-        self._fast_networks = [fast_network(network) for network in self.networks]
+        self.fast_networks = [fast_network(network) for network in self.networks]
         self.outputs = self.networks[0][-1].out_features
         self.training_features = self.model.load_training_features()
         reference = self._tensor(self.model.network_input(self.model.reference.voxels, self.atlas)[None])
@@ -259,17 +263,17 @@ class Classifier:
         import torch
 
         if known is not None and self.device == "cpu":
-            pairs = list(zip(self._fast_networks, known, strict=True))
+            pairs = list(zip(self.fast_networks, known, strict=True))
             found = in_threads(lambda pair: logits_of_changed(*pair, number, inputs), pairs)
         else:
             batch = self._tensor(inputs)
             with torch.inference_mode():
-                found = [network(batch) for network in self._fast_networks]
+                found = [network(batch) for network in self.fast_networks]
         return np.stack([logits.cpu().numpy() for logits in found])
 
     def _of_members(self, function):
         """Of each network, in its order; on a CPU several at a time."""
-        networks = self._fast_networks
+        networks = self.fast_networks
         return in_threads(function, networks) if self.device == "cpu" else list(map(function, networks))
 
     def _tensor(self, inputs):
