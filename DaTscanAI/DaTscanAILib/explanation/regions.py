@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage
 
 from ..mni.atlas import GRID_AFFINE, GRID_SPACING, SIDES, load_atlas
 from ..mni.geometry import FWHM_PER_SIGMA
@@ -94,6 +93,8 @@ def relevance_sum(relevance: np.ndarray, region: Region) -> float:
 
 def _region(name, side, outline, smear=SMEAR):
     """1 inside the outline and `smear` mm around it, falling to 0 along a Gaussian's edge."""
+    from scipy import ndimage  # not above: Slicer's panel imports this file for its sentences
+
     place = tuple(
         slice(max(axis.start - _REACH, 0), axis.stop + _REACH)
         for axis in ndimage.find_objects(outline.astype(np.uint8))[0]
