@@ -296,7 +296,7 @@ def test_a_thousand_cases(driver, tmp_path):
     assert len(data) < 4e6
     (tmp_path / "index.html").write_bytes(data)
     driver.get((tmp_path / "index.html").as_uri())
-    assert driver.execute_script("return document.querySelectorAll('#rows tr').length") >= 60
+    wait_for(driver, "return document.querySelectorAll('#rows tr').length >= 60")  # the first, before the others
     wait_for(driver, "return document.querySelectorAll('#rows tr').length === 1000")
     lazy = "return [...document.querySelectorAll('#rows img')].filter((one) => one.loading === 'lazy').length"
     assert driver.execute_script(lazy) == 1000
