@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..analysis import Analyzer
+from ..base.allocator import MODEST, keep_freed_memory
 from ..classification.model_folder import find_model
 from ..mni.atlas import load_atlas
 from ..quantification.mirroring import ipsilateral_left
@@ -51,6 +52,7 @@ def time_chains(model: str, repetitions: int, peer: bool) -> dict[str, list[floa
     """Seconds of `ours`, of writing its result `files`, a DICOM `report` and all `dicom` results (where highdicom is
     installed), and, if wanted, of the `peer` chain.
     """
+    keep_freed_memory(MODEST)  # as the command line and Slicer's process do
     analyzer = Analyzer(model, "cpu")
     finished = analyzer.analyze(read_scan(sample_file()), "sample")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
