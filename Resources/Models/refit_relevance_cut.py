@@ -30,15 +30,13 @@ from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.base.files import atomic_write_bytes
 from DaTscanAILib.base.parallel import in_order
 from DaTscanAILib.classification.answer import Classifier
-from DaTscanAILib.classification.evidence import swapped_outputs
 from DaTscanAILib.classification.model_folder import find_model
 from DaTscanAILib.classification.orientation import mirrored_weight
-from DaTscanAILib.quantification.mirroring import mirror
 from DaTscanAILib.reading.scan import Scan
 from DaTscanAILib.simulation.anatomy import TRAINING_ANATOMIES
 from DaTscanAILib.simulation.simulator import Settings, simulate_scan
 from DaTscanAILib.training.preparation import prepare_scan
-from DaTscanAILib.training.relevance_cut import cut_and_band, lower_putamen_means, torch_batch
+from DaTscanAILib.training.relevance_cut import cut_and_band, lower_putamen_means
 
 FIRST_SEED = 700_000
 KINDS = ("normal", "reduced", "normal", "one_putamen", "normal", "reduced", "one_putamen")
@@ -102,26 +100,12 @@ def relevances(model, folder, known) -> np.ndarray:
     for number, (seed, facts) in enumerate(known, 1):
         voxels = np.load(folder / f"{seed}.npy").astype(np.float32)
         asymmetry = facts["asymmetry_percent"]["putamen"]
-        logits = answered_logits(classifier, voxels, mirrored_weight(asymmetry))
+        logits = classifier.logits([voxels], mirrored_weight(asymmetry))[:, 0]
         image = model.network_input(voxels, classifier.atlas)
         found += lower_putamen_means(classifier.maps, [image], [logits], [asymmetry], model, classifier.atlas)
         if number % 20 == 0 or number == len(known):
             print(f"maps: {number}/{len(known)}", file=sys.stderr, flush=True)
     return np.array(found)
-
-
-def answered_logits(classifier, voxels, weight) -> np.ndarray:
-    """`(members, outputs)` on which a user's answer rests: of both orientations where the sides are nearly equal."""
-    import torch
-
-    order, total = swapped_outputs(classifier.outputs, classifier.model.rule), 0.0
-    for share, seen in ((1 - weight, voxels), (weight, mirror(voxels))):
-        if share:
-            image = torch_batch(classifier.model.network_input(seen, classifier.atlas))
-            with torch.inference_mode():
-                logits = np.stack([network(image)[0].numpy() for network in classifier.networks])
-            total = total + share * (logits if seen is voxels else logits[:, order])
-    return total
 
 
 def write_table(path, known, values):

@@ -248,15 +248,23 @@ class Classifier:
             known: what the members have computed for the first scan, of which the others differ in places; None
                 computes all of each scan.
         """
+        logits = self.logits(scans, weight, turned, known)
+        contrast = contrast_of(basis, self.outputs, self.model.rule)
+        probabilities = [read_evidence(of_scan, self.model.rule).probability for of_scan in logits.swapaxes(0, 1)]
+        return np.array(probabilities), (logits @ contrast).mean(axis=0)
+
+    def logits(self, scans: list, weight: float = 0.0, turned: bool = False, known: list | None = None) -> np.ndarray:
+        """On what the answers to several scans rest: `(members, scans, outputs)`; arguments as of `answers`.
+
+        Where mirrored scans have a weight, their regional outputs stand in the place of the other side's.
+        """
         orientations = [(1 - weight, scans)] + ([(weight, [mirror(scan) for scan in scans])] if weight else [])
         order, logits = swapped_outputs(self.outputs, self.model.rule), 0.0
         for number, (share, ones) in enumerate(orientations):
             inputs = [self.model.network_input(ipsilateral_left(one, turned), self.atlas) for one in ones]
             found = self._logits(np.stack(inputs), known, number)
             logits = logits + share * (found[..., order] if number else found)
-        contrast = contrast_of(basis, self.outputs, self.model.rule)
-        probabilities = [read_evidence(of_scan, self.model.rule).probability for of_scan in logits.swapaxes(0, 1)]
-        return np.array(probabilities), (logits @ contrast).mean(axis=0)
+        return logits
 
     def _logits(self, inputs, known, number):
         """Logits `(members, scans, outputs)` of network inputs `(scans, ...)`."""

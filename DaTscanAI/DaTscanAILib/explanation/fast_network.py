@@ -1,6 +1,7 @@
 """A network made ready to answer and to be differentiated: the same function, computed faster on a CPU."""
 
 from .convolution import channels_last
+from .pair_means import quick_mean
 
 
 def fast_network(network):
@@ -40,11 +41,7 @@ def _fast_layer(layer):
     if isinstance(layer, nn.Conv2d | nn.Conv3d):
         whole = isinstance(layer.padding, tuple) and layer.padding_mode == "zeros" and layer.groups == 1
         return _fast_convolution(layer) if whole and {*layer.stride, *layer.dilation} == {1} else layer
-    halves = (2, (2, 2, 2))
-    if isinstance(layer, nn.AvgPool3d) and layer.kernel_size in halves and layer.stride in halves:
-        usual = layer.padding == 0 and layer.ceil_mode and not layer.count_include_pad and not layer.divisor_override
-        return _pair_means() if usual else layer
-    return layer
+    return quick_mean(layer)
 
 
 def _fast_convolution(layer):
@@ -77,46 +74,3 @@ def _fast_convolution(layer):
     fast = Convolution(*size, padding=layer.padding, bias=layer.bias is not None, device="meta")
     fast.weight, fast.bias = nn.Parameter(weight), layer.bias
     return fast
-
-
-def _pair_means():
-    """Average pooling of two voxels an axis, a last odd one by itself, as sums of slices."""
-    import torch
-    from torch import nn
-
-    class Means(torch.autograd.Function):
-        @staticmethod
-        def forward(context, inputs):
-            context.shape = inputs.shape
-            # From the last axis on: the first sum then makes the least new memory.
-            for axis in reversed(range(2, inputs.ndim)):
-                inputs = _means_along(inputs, axis)
-            return inputs
-
-        @staticmethod
-        def backward(context, gradient):
-            for axis in range(2, gradient.ndim):
-                gradient = _means_back(gradient, axis, context.shape[axis])
-            return gradient
-
-    class PairMeans(nn.AvgPool3d):
-        def forward(self, inputs):
-            return Means.apply(inputs)
-
-    return PairMeans(2, ceil_mode=True, count_include_pad=False)
-
-
-def _means_along(values, axis):
-    import torch
-
-    size = values.shape[axis]
-    pairs = values.narrow(axis, 0, size - size % 2).unflatten(axis, (size // 2, 2))
-    means = (pairs.select(axis + 1, 0) + pairs.select(axis + 1, 1)).mul_(0.5)
-    return torch.cat([means, values.narrow(axis, size - 1, 1)], axis) if size % 2 else means
-
-
-def _means_back(gradient, axis, size):
-    import torch
-
-    shares = (gradient.narrow(axis, 0, size // 2) * 0.5).repeat_interleave(2, axis)
-    return torch.cat([shares, gradient.narrow(axis, size // 2, 1)], axis) if size % 2 else shares

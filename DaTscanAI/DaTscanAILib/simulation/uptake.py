@@ -16,7 +16,7 @@ from .disease import Degeneration
 REFERENCE_AGE = 65.0  # years
 
 # Specific ratio at the reference age (man, unmedicated), and its share lost at full disease (progression >= 1).
-STRIATAL_RATIO = {"caudate": 5.9, "anterior_putamen": 5.25, "posterior_putamen": 4.95, "accumbens": 4.3}
+STRIATAL_RATIO = {"caudate": 5.5, "anterior_putamen": 5.25, "posterior_putamen": 4.95, "accumbens": 4.3}
 EXTRASTRIATAL_RATIO = {
     Region.THALAMUS: (0.40, 0.12),
     Region.MIDBRAIN: (0.53, 0.30),

@@ -4,12 +4,14 @@ import json
 import os
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..base.allocator import keep_freed_memory
 from .optimization import adam, normalized_dense, rate_factor
+from .quick_layers import quick_layers
 from .targets import ordinal_loss
 
 
@@ -60,11 +62,15 @@ def run_engine(network, sets, plan, device: str, folder: Path, seed: int, *, pat
         State dictionary on the CPU.
     """
     keep_freed_memory()
-    with average_taken(network, sets.training.averaged), normalized_dense(network, plan.normalized_dense) as folded:
-        return folded(_run_engine(network, sets, plan, device, folder, seed, patience))
+    with (
+        average_taken(network, sets.training.averaged),
+        normalized_dense(network, plan.normalized_dense) as folded,
+        quick_layers(network, device) as laid_out,
+    ):
+        return folded(_run_engine(network, sets, plan, device, folder, seed, patience, laid_out))
 
 
-def _run_engine(network, sets, plan, device, folder, seed, patience):
+def _run_engine(network, sets, plan, device, folder, seed, patience, laid_out):
     import ignite.distributed as idist
     import torch
     from ignite.engine import Events
@@ -74,7 +80,7 @@ def _run_engine(network, sets, plan, device, folder, seed, patience):
     optimizer = idist.auto_optim(adam(bare(network), plan))
     loader = _loader(sets.training, plan, shuffle=True, seed=seed)
     loss = head_losses(plan, device)
-    trainer, schedule = _trainer(network, optimizer, loss, loader, plan, device)
+    trainer, schedule = _trainer(network, optimizer, loss, loader, plan, device, laid_out)
     best = _Best(folder, network, optimizer, schedule, trainer)
     best.resume()
 
@@ -97,7 +103,7 @@ def _run_engine(network, sets, plan, device, folder, seed, patience):
     return best.shared_state()
 
 
-def _trainer(network, optimizer, loss, loader, plan, device):
+def _trainer(network, optimizer, loss, loader, plan, device, laid_out):
     """MONAI's trainer, and the schedule of the rates that it moves on after each step."""
     import torch
     from ignite.engine import Events
@@ -113,7 +119,7 @@ def _trainer(network, optimizer, loss, loader, plan, device):
         optimizer=optimizer,
         loss_function=loss,
         inferer=mixed_precision_inferer(device),
-        prepare_batch=_prepare_batch,
+        prepare_batch=partial(_prepare_batch, laid_out=laid_out),
     )
     trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: schedule.step())
     return trainer, schedule
@@ -203,9 +209,9 @@ def _loader(images, plan, shuffle=False, seed=0):
     )
 
 
-def _prepare_batch(batch, device, non_blocking, **_):
+def _prepare_batch(batch, device, non_blocking, laid_out, **_):
     inputs, labels = batch
-    return inputs.to(device, non_blocking=non_blocking), labels.to(device, non_blocking=non_blocking)
+    return laid_out(inputs.to(device, non_blocking=non_blocking)), labels.to(device, non_blocking=non_blocking)
 
 
 class _Best:

@@ -1,0 +1,40 @@
+"""A network as a CPU trains it fastest: the same layers, another layout in memory."""
+
+from contextlib import contextmanager
+
+from ..explanation.convolution import channels_last
+from ..explanation.pair_means import quick_mean
+
+
+@contextmanager
+def quick_layers(network, device: str):
+    """On a CPU, all channels of a voxel together in memory and means over pairs as sums of slices, for a block's time.
+
+    Steps of the compact network take about half the time. Sums are taken in another order, so that trainings differ in
+    the last digits from those without.
+
+    Args:
+        network: `torch.nn.Sequential`, changed in place and given back as it was, its weights aside.
+        device: `cpu` or `cuda`, where nothing is changed.
+
+    Yields:
+        A function that lays out a batch likewise.
+    """
+    if device != "cpu":
+        yield lambda batch: batch
+        return
+    before = list(network)
+    for place, layer in enumerate(before):
+        network[place] = quick_mean(layer)
+    _lay_out(network, channels_last)
+    try:
+        yield channels_last
+    finally:
+        _lay_out(network, lambda values: values.contiguous())
+        for place, layer in enumerate(before):
+            network[place] = layer
+
+
+def _lay_out(network, layout):
+    for parameter in network.parameters():
+        parameter.data = layout(parameter.data)
