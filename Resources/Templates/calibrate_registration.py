@@ -2,9 +2,12 @@
 
     python -m DaTscanAILib simulate --count 1500 --seed 300000 --output TRAIN \\
         --families papers butterworth osem osem_ac
-    python Resources/Templates/calibrate_registration.py TRAIN --first 900 --scans 400 --workers 2
+    python -m DaTscanAILib simulate --count 200 --seed 330000 --variation 1.6 --output VARIED \
+        --families papers butterworth osem osem_ac
+    python Resources/Templates/calibrate_registration.py TRAIN --varied VARIED --first 900 --scans 200 --workers 2
 
-Every case is a fit from one start: scans of a cohort of the training heads that did not make the template, as they
+Every case is a fit from one start: scans of a cohort of the training heads that did not make the template, and of
+heads whose sizes and shapes lie further apart than those that made it, as unknown ones do. They are fitted as they
 are stored, from the middle of their head; some of them also turned, mirrored, halved, masked or with hot glands; and
 phantoms, blood flow and glucose (what else is no DAT scan, `other_images.py` tells without a fit's quality). A fit
 counts as good if it is a DAT scan of a whole brain and its mean landmark error is below 4 mm. The weights keep the
@@ -119,6 +122,7 @@ def main():
     parser.add_argument("--first", type=int, default=900, help="skip so many scans of the cohort")
     parser.add_argument("--scans", type=int, default=400)
     parser.add_argument("--severe", type=int, default=60, help="so many more whose striata have lost most")
+    parser.add_argument("--varied", type=Path, help="another cohort, all of which is taken")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--fits", type=Path, help="file that keeps the fits; if it is there, they are read from it")
     arguments = parser.parse_args()
@@ -127,6 +131,7 @@ def main():
         return
     files = sorted(arguments.cohort.glob("sim*.json"))[arguments.first :]
     chosen, rest = files[: arguments.scans], files[arguments.scans :]
+    chosen += sorted(arguments.varied.glob("sim*.json")) if arguments.varied else []
     numbers = [*range(len(chosen)), *[1] * arguments.severe]
     chosen += [file for file in rest if has_lost_most(file)][: arguments.severe]
     with ProcessPoolExecutor(arguments.workers) as pool:

@@ -8,10 +8,9 @@ from ..explanation.pair_means import quick_mean
 
 @contextmanager
 def quick_layers(network, device: str):
-    """On a CPU, all channels of a voxel together in memory and means over pairs as sums of slices, for a block's time.
+    """On a CPU, for a block's time: channels together in memory, means over pairs of voxels as sums of slices.
 
-    Steps of the compact network take about half the time. Sums are taken in another order, so that trainings differ in
-    the last digits from those without.
+    Steps of the compact network take about half the time. Sums are taken in another order: the last digits differ.
 
     Args:
         network: `torch.nn.Sequential`, changed in place and given back as it was, its weights aside.
