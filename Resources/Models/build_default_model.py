@@ -48,6 +48,7 @@ SEEN_CAMERAS = ("papers", "butterworth", "osem", "osem_ac")
 UNSEEN_CAMERAS = ("chang", "osem_ac_rr")
 TRAINING_SCANS, TRAINING_SEED = 4200, 300_000
 NORMAL = SHIPPED["normal"][1]
+METADATA = Path("configs", "metadata.json")
 GROUPS = ("site", "subtype", "severity", "storage", "anatomy")
 
 
@@ -168,20 +169,26 @@ def write_card(work, _):
             **json.loads((folder / "evaluation.json").read_text(encoding="utf-8")),
             "parts": json.loads((folder / "parts.json").read_text(encoding="utf-8")),
         }
-    metadata = json.loads((work / "model" / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    metadata = json.loads((work / "model" / METADATA).read_text(encoding="utf-8"))
     gates = (work / "gates" / "explain_check.md").read_text(encoding="utf-8")
     text = claim.with_section(card.page(metadata, found, gates), metadata)
     atomic_write_bytes(work / "model" / "docs" / "README.md", text.encode())
     print(f"{work / 'model' / 'docs' / 'README.md'}: {len(text.splitlines())} lines")
 
 
-def install(work, _):
-    """The model without its working files in the place of the shipped one."""
+def install(work, options):
+    """The model without its working files in the place of the shipped one, whose changes it goes on listing."""
     target = HERE / DEFAULT_MODEL
+    earlier = json.loads((target / METADATA).read_text(encoding="utf-8")).get("changelog", {})
     for part in ("configs", "models", "docs"):
         shutil.rmtree(target / part, ignore_errors=True)
         shutil.copytree(work / "model" / part, target / part)
     shutil.copy(work / "model" / "reference.nii.gz", target)
+    metadata = json.loads((target / METADATA).read_text(encoding="utf-8"))
+    version = options.version or metadata["version"]
+    earlier = {name: text for name, text in earlier.items() if name != version}
+    metadata |= {"version": version, "changelog": {version: options.note, **earlier}}
+    atomic_write_bytes(target / METADATA, (json.dumps(metadata, indent=2) + "\n").encode())
     for path in (work / "references").iterdir():
         shutil.copy(path, TEMPLATES)
         _list_hash(path)
@@ -219,6 +226,8 @@ def main():
     parser.add_argument("--scans", type=int, default=TRAINING_SCANS, help=f"to train on (default {TRAINING_SCANS})")
     for name in ("--epochs", "--members", "--spares"):
         parser.add_argument(name, type=int, help="in place of the plan's")
+    parser.add_argument("--version", help="of the installed model (default: the software's)")
+    parser.add_argument("--note", default="trained anew", help="what is new in it, for its changelog")
     options = parser.parse_args()
     for name, step in STEPS.items() if options.step is None else [(options.step, (STEPS | ON_REQUEST)[options.step])]:
         start = time.monotonic()
