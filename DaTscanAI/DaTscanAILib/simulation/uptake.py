@@ -1,8 +1,8 @@
 """Tracer concentration of each region: non-specific uptake, specific binding, age, sex, medication, disease.
 
 Values are relative to non-specific uptake of cortical grey matter (1). Specific ratios are (concentration - 1) of the
-patient, not of the camera; a healthy striatum has about 5.4, the mean of the calibrated European data base, with
-which normal scans also have the SBR that Lange 2014 measured (`literature.py`).
+patient, not of the camera; a healthy striatum has about 5.2, a little under the mean of the calibrated European data
+base (5.4). What published SBRs and networks trained on patients say of that stands in `literature_page.py`.
 Extrastriatal ratios follow the mean of 174 healthy FP-CIT scans (facts only) and the losses reported with disease.
 """
 
