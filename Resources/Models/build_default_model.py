@@ -31,7 +31,6 @@ from DaTscanAILib.base.files import atomic_write_bytes
 from DaTscanAILib.batch.options import Options
 from DaTscanAILib.classification.model_folder import DEFAULT_MODEL
 from DaTscanAILib.classification.weights import file_sha256
-from DaTscanAILib.evaluation.answer_parts import describe_parts, read_answers
 from DaTscanAILib.evaluation.evaluate import describe, evaluate
 from DaTscanAILib.explanation.reference import SHIPPED, Reference
 from DaTscanAILib.reading.inputs import collect_cases
@@ -141,14 +140,12 @@ def evaluate_model(work, options):
     """Every cohort through the whole chain; accuracy, doubt by source, grades, patterns."""
     for one in cohorts():
         manifest, output = work / "cohorts" / one.name / "manifest.csv", work / "evaluation" / one.name
-        if not (output / "parts.json").exists():
+        if not (output / "evaluation.json").exists():
             given = Options(output, model=str(work / "model"), workers=options.workers, resume=True, report=False)
             summary, _ = evaluate(manifest, given, GROUPS, ("subtype", "borderline"))
-            parts = describe_parts(read_answers(collect_cases([manifest]), output))
-            atomic_write_bytes(output / "parts.json", (json.dumps(parts, indent=1) + "\n").encode())
-            print(f"== {one.name}\n{describe(summary)}\n{json.dumps(parts['doubt'])}")
+            print(f"== {one.name}\n{describe(summary)}\n{json.dumps(summary['parts']['doubt'])}")
         else:
-            print(f"== {one.name}: evaluated already ({output / 'parts.json'})")
+            print(f"== {one.name}: evaluated already ({output / 'evaluation.json'})")
 
 
 def examine_maps(work, options):
@@ -163,12 +160,8 @@ def write_card(work, _):
     """The model's page from the evaluations, with what each figure's scans share with the training."""
     found = {}
     for one in cohorts():
-        folder = work / "evaluation" / one.name
-        found[one.name] = {
-            "seen": one.seen,
-            **json.loads((folder / "evaluation.json").read_text(encoding="utf-8")),
-            "parts": json.loads((folder / "parts.json").read_text(encoding="utf-8")),
-        }
+        text = (work / "evaluation" / one.name / "evaluation.json").read_text(encoding="utf-8")
+        found[one.name] = {"seen": one.seen, **json.loads(text)}
     metadata = json.loads((work / "model" / METADATA).read_text(encoding="utf-8"))
     gates = (work / "gates" / "explain_check.md").read_text(encoding="utf-8")
     text = claim.with_section(card.page(metadata, found, gates), metadata)

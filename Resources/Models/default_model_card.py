@@ -107,7 +107,19 @@ def _answers(found):
     borderline = [found[name]["groups"]["subtype"].get("borderline") for name in columns]
     texts = [f"{one['answered']} / {_share(one['uncertain'])}" if one else "none" for one in borderline]
     lines.append(_row("borderline scans: answered / uncertain", texts))
+    fits = [found[name].get("fits") for name in columns]
+    lines.append(_row("landmark error of accepted fits, mm: median / 95 % / largest", map(_errors, fits)))
+    for title, key in (
+        ("of these over 6 mm", "accepted_though_far"),
+        ("fits within 6 mm, refused", "refused_though_near"),
+    ):
+        lines.append(_row(title, [_share(one and one[key]) for one in fits]))
     return "\n".join(lines)
+
+
+def _errors(fits):
+    known = [value for value in (fits or {}).get("error_mm", {}).values() if value is not None]
+    return " / ".join(f"{value:.1f}" for value in known) or "none"
 
 
 def _stored(found):

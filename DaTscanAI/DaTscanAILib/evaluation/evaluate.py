@@ -18,8 +18,9 @@ from ..batch.run import analyze_batch
 from ..classification.model_folder import find_model
 from ..explanation.methods import DEFAULT_METHOD
 from ..reading.inputs import collect_cases
-from .answer_parts import read_answers, second_reader_agreement
+from .answer_parts import describe_parts, read_answers, second_reader_agreement
 from .figures import write_figures
+from .fits import describe_fits, judged_fits
 from .metrics import classification_metrics, expected_calibration_error, roc_auc, share
 
 THRESHOLD = 0.5
@@ -85,7 +86,7 @@ def evaluate(
         raise DaTscanError(f"No scan of {Path(manifest).name} could be analyzed: see results.csv for the reasons.")
     main = _without(answers, leave_out, Path(manifest).name) if leave_out else answers
     failed = sum(outcome.failed for outcome in outcomes)
-    second = second_reader_agreement(read_answers(cases, options.output)) if options.second_reader else None
+    read = read_answers(cases, options.output)
     summary = {
         "version": VERSION,
         "model": outcomes[0].row["model"] or options.model,
@@ -93,7 +94,9 @@ def evaluate(
         "failed": failed,
         **summarize(main),
         "groups": {column: _by_value(answers, column) for column in group_by},
-        "second_reader": second,
+        "parts": describe_parts(read),
+        "fits": describe_fits(judged_fits(cases, options.output)),
+        "second_reader": second_reader_agreement(read) if options.second_reader else None,
     }
     _write(options.output, summary, answers, main)
     return summary, failed
@@ -205,8 +208,13 @@ def describe(summary: dict) -> str:
         if isinstance(value, dict) and "low" in value:
             lines.append(_line(name, value))
     lines.append(f"{'expected calibration error':28s} {summary['expected_calibration_error']:.3f}")
-    second = summary["second_reader"] or {}
-    lines += [_line(f"second reader: {name}", value) for name, value in second.items() if value]
+    strong = summary["parts"]["strong_loss_called_normal"]
+    lines += [_line("strong loss called normal", strong)] if strong else []
+    for title, part in (("fits", summary["fits"]), ("second reader", summary["second_reader"])):
+        shares = {name: value for name, value in (part or {}).items() if value and "low" in value}
+        lines += [_line(f"{title}: {name}", value) for name, value in shares.items()]
+    errors = (summary["fits"] or {}).get("error_mm", {})
+    lines += [f"fits: error in mm, {name.replace('_', ' ')} {value:.2f}" for name, value in errors.items() if value]
     return "\n".join(lines)
 
 

@@ -1,0 +1,84 @@
+"""How far the fits of simulated scans lie from the truth, and whether they were trusted rightly."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..reading.inputs import Case
+from ..registration.landmarks import landmark_error
+from .metrics import share
+
+FAR = 6.0  # mm, mean over the landmarks, from which a fit must not be accepted
+
+
+@dataclass(frozen=True)
+class JudgedFit:
+    """A fit beside the truth.
+
+    Attributes:
+        accepted: whether the scan was answered.
+        error: mean distance of the landmarks in mm.
+    """
+
+    accepted: bool
+    error: float
+
+
+def judged_fits(cases: list[Case], folder: Path) -> list[JudgedFit]:
+    """The fits of a folder that `analyze` or `evaluate` has written, as far as `simulate` wrote their truth.
+
+    Args:
+        cases: of the manifest; the truth of `one.nii.gz` is `one.json` beside it.
+        folder: with a folder for each case.
+    """
+    found = []
+    for case in cases:
+        result, truth = Path(folder) / case.name / "result.json", _truth(case)
+        if truth is None or not result.exists():
+            continue
+        fit = json.loads(result.read_text(encoding="utf-8")).get("registration") or {}
+        if "scanner_from_mni_ras" in fit:
+            error = landmark_error(np.array(fit["scanner_from_mni_ras"]), truth)
+            found.append(JudgedFit(bool(fit["accepted"]), error))
+    return found
+
+
+def _truth(case):
+    """The true affine of a simulated scan, RAS mm from MNI; None for other scans."""
+    if case.path is None:
+        return None
+    path = case.path.with_name(case.path.name.removesuffix(".nii.gz") + ".json")
+    if not path.is_file():
+        return None
+    try:
+        truth = json.loads(path.read_text(encoding="utf-8"))
+        return np.array(truth["scanner_from_mni_ras"], float).reshape(4, 4)
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError):
+        return None  # a file of somebody else's
+
+
+def describe_fits(fits: list[JudgedFit]) -> dict | None:
+    """Shares and errors as JSON data; None without fits.
+
+    Returns:
+        `accepted`, `accepted_though_far` (of the accepted), `refused_though_near` (of the near ones), each a share;
+        `error_mm` of the accepted: `median`, `percentile_95`, `largest`.
+    """
+    if not fits:
+        return None
+    accepted, error = np.array([fit.accepted for fit in fits]), np.array([fit.error for fit in fits])
+    near, known = error <= FAR, error[accepted]
+    median, high = np.percentile(known, [50, 95]) if known.size else (None, None)
+    return {
+        "accepted": _share(accepted),
+        "accepted_though_far": _share(~near[accepted]),
+        "refused_though_near": _share(~accepted[near]),
+        "error_mm": {"median": median, "percentile_95": high, "largest": known.max() if known.size else None},
+    }
+
+
+def _share(values):
+    found = share(int(values.sum()), values.size)
+    return found.as_dict() if found else None
