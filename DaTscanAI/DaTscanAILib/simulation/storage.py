@@ -89,7 +89,8 @@ def _circle(voxels, affine, scanner_from_mni, random):
 
 def _brain(voxels, affine, scanner_from_mni, random):
     """Inside the brain, two to ten millimeters more."""
-    brain = ndimage.binary_dilation(load_atlas().brain, iterations=int(random.integers(1, 6))).astype(np.float32)
+    brain = ndimage.binary_dilation(load_atlas().brain, iterations=int(random.integers(1, 6)))
+    brain = ndimage.binary_fill_holes(brain).astype(np.float32)  # a mask's own holes are another fault
     return resample(brain, np.linalg.inv(scanner_from_mni @ GRID_AFFINE) @ affine, voxels.shape) > 0.5
 
 
