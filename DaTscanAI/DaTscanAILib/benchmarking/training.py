@@ -1,6 +1,6 @@
 """One step of training, as the engine does it and in plain eager float32."""
 
-from ..training.engine import head_losses, mixed_precision_inferer
+from ..training.engine import head_losses, mixed_precision_inferer, processor_multiplies_bfloat16
 from ..training.plans import PLANS
 from .child import environment, in_child
 from .goals import Findings, Measured
@@ -34,7 +34,7 @@ def time_steps(source: dict, repetitions: int) -> dict:
     }
     return {
         **take_turns(tasks, repetitions),
-        "bfloat16": bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()),
+        "bfloat16": processor_multiplies_bfloat16(),
     }
 
 
