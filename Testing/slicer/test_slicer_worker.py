@@ -157,6 +157,16 @@ def test_the_request_is_gone_as_soon_as_it_is_read(tmp_path):
     process.communicate(timeout=200)
 
 
+def test_what_is_written_after_the_folder_was_removed_goes_too(temporary):
+    folder = new_folder()
+    (folder / "owner").write_text(str(ended_process()))
+    leftover = worker._Leftover(folder)
+    assert leftover.is_removed()
+    (folder / "out").mkdir(parents=True)
+    assert leftover.is_removed()
+    assert list(temporary.iterdir()) == []
+
+
 def test_the_process_removes_the_folder_when_slicer_has_died(temporary):
     """Slicer is played by a process that has ended; the request would take long."""
     folder = new_folder()

@@ -37,13 +37,14 @@ def main(folder: Path | str, how: str = "") -> int:
     folder, is_kept = Path(folder), how == KEPT
     # A kept process writes nothing but its answer, so that it need not tidy up when it is stopped.
     grace = 0.0 if is_kept else _GRACE_S
-    threading.Thread(target=_stop_when_told, args=(folder, grace), daemon=True).start()
+    leftover = _Leftover(folder)
+    threading.Thread(target=_stop_when_told, args=(folder, grace, leftover), daemon=True).start()
     try:
         return _serve(folder) if is_kept else _answer(folder)
     except KeyboardInterrupt:
         return STOPPED
     finally:
-        _is_removed_as_leftover(folder)
+        leftover.is_removed()
 
 
 def _answer(folder):
@@ -110,25 +111,37 @@ def _tell(event):
     print(EVENT, json.dumps(event), flush=True)
 
 
-def _stop_when_told(folder, grace):
+def _stop_when_told(folder, grace, leftover):
     """End the process when the folder holds a stop file or is gone, or Slicer is, at the latest after a grace (s)."""
     import _thread
 
-    while folder.is_dir() and not (folder / STOP).exists() and not _is_removed_as_leftover(folder):
+    while folder.is_dir() and not (folder / STOP).exists() and not leftover.is_removed():
         time.sleep(_POLL_S)
     if grace:
         _thread.interrupt_main()
         time.sleep(grace)
+    leftover.is_removed()
     os._exit(STOPPED)
 
 
-def _is_removed_as_leftover(folder):
-    """Remove the folder if Slicer has ended; gives whether it has."""
-    from .leftovers import owner_is_gone, remove_folder
+class _Leftover:
+    """The task's folder, which must not outlive Slicer."""
 
-    if is_gone := owner_is_gone(folder):
-        remove_folder(folder)
-    return is_gone
+    def __init__(self, folder):
+        self.folder, self.owner_is_gone = folder, False
+
+    def is_removed(self):
+        """Remove the folder if Slicer has ended; gives whether it has.
+
+        Once it has, that is remembered: what is written while the folder is removed brings it back without the name
+        of its owner, and would stay.
+        """
+        from .leftovers import owner_is_gone, remove_folder
+
+        self.owner_is_gone = self.owner_is_gone or owner_is_gone(self.folder)
+        if self.owner_is_gone:
+            remove_folder(self.folder)
+        return self.owner_is_gone
 
 
 if __name__ == "__main__":
