@@ -182,6 +182,8 @@ def install(work, options):
     earlier = {name: text for name, text in earlier.items() if name != version}
     metadata |= {"version": version, "changelog": {version: options.note, **earlier}}
     atomic_write_bytes(target / METADATA, (json.dumps(metadata, indent=2) + "\n").encode())
+    page = target / "docs" / "README.md"
+    atomic_write_bytes(page, claim.with_section(page.read_text(encoding="utf-8"), metadata).encode())
     for path in (work / "references").iterdir():
         shutil.copy(path, TEMPLATES)
         _list_hash(path)
