@@ -24,8 +24,8 @@ def test_losses_and_gradients_are_those_of_the_network(name):
     images = torch.rand(4, *shape, dtype=torch.float64)
     expected = plain(images).square().sum()
     expected.backward()
-    with quick_layers(network, "cpu") as laid_out:
-        found = network(laid_out(images)).square().sum()
+    with quick_layers(network, "cpu"):
+        found = network(images).square().sum()
         found.backward()
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=0)
     for (_, quick), (part, usual) in zip(network.named_parameters(), plain.named_parameters(), strict=True):
@@ -37,10 +37,12 @@ def test_losses_and_gradients_are_those_of_the_network(name):
 def test_the_network_comes_back_as_it_was_but_for_what_a_step_has_taught():
     network = build_network("compact-regional", input_shape=NETWORKS["compact-regional"])
     layers, state = list(network), copy.deepcopy(network.state_dict())
-    with quick_layers(network, "cpu") as laid_out:
+    with quick_layers(network, "cpu"):
         assert list(network) != layers
+        convolved = network[:5](torch.rand(2, *NETWORKS["compact-regional"]))
+        assert convolved.is_contiguous(memory_format=torch.channels_last_3d)
         optimizer = torch.optim.SGD(network.parameters(), 0.01)
-        network(laid_out(torch.rand(2, *NETWORKS["compact-regional"]))).sum().backward()
+        network(torch.rand(2, *NETWORKS["compact-regional"])).sum().backward()
         optimizer.step()
     assert all(one is other for one, other in zip(network, layers, strict=True))
     assert all(parameter.is_contiguous() for parameter in network.parameters())
@@ -51,7 +53,7 @@ def test_the_network_comes_back_as_it_was_but_for_what_a_step_has_taught():
 
 def test_on_a_gpu_nothing_is_changed():
     network = build_network("compact-regional", input_shape=NETWORKS["compact-regional"])
-    layers, images = list(network), torch.rand(2, *NETWORKS["compact-regional"])
-    with quick_layers(network, "cuda") as laid_out:
+    layers, parameters = list(network), [parameter.data_ptr() for parameter in network.parameters()]
+    with quick_layers(network, "cuda"):
         assert list(network) == layers
-        assert laid_out(images) is images
+        assert [parameter.data_ptr() for parameter in network.parameters()] == parameters

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..classification.grades import GRADE_EDGES, GRADES, REGIONS, stated_loss
 from ..reading.inputs import Case
-from .metrics import share
+from .metrics import share_of
 
 STRONG_LOSS = 0.60  # of a region, from which "normal" must not be said with confidence
 
@@ -89,7 +89,10 @@ def grade_agreement(answers: list[Answered]) -> dict:
                 found[region].append(abs(GRADES.index(grades[region]["grade"]) - true))
     found["all"] = [distance for distances in found.values() for distance in distances]
     return {
-        region: {"exact": _share(np.equal(found[region], 0)), "within_one": _share(np.less_equal(found[region], 1))}
+        region: {
+            "exact": share_of(np.equal(found[region], 0)),
+            "within_one": share_of(np.less_equal(found[region], 1)),
+        }
         for region in found
     }
 
@@ -99,18 +102,18 @@ def atypical_by_subtype(answers: list[Answered]) -> dict:
     flags = defaultdict(list)
     for one in answers:
         flags[one.case.other.get("subtype", "")].append(bool(one.result["classification"].get("atypical")))
-    return {subtype: _share(np.array(values)) for subtype, values in sorted(flags.items())}
+    return {subtype: share_of(np.array(values)) for subtype, values in sorted(flags.items())}
 
 
 def strong_loss_called_normal(answers: list[Answered]) -> dict | None:
     """Scans with a region that has lost 60 % or more, and how many are confidently called normal."""
     lost = [one for one in answers if max((one.loss(region) or 0.0) for region in REGIONS) >= STRONG_LOSS]
-    return _share(np.array([one.result["classification"]["label"] == "normal" for one in lost]))
+    return share_of(np.array([one.result["classification"]["label"] == "normal" for one in lost]))
 
 
 def members_disagree(answers: list[Answered]) -> dict | None:
     """Scans on which the members' balanced heads are not unanimous: how far the members differ at all."""
-    return _share(
+    return share_of(
         np.array(
             [
                 0
@@ -135,9 +138,4 @@ def second_reader_agreement(answers: list[Answered]) -> dict | None:
     if not read:
         return None
     right, agrees = np.array(read).T
-    return {"agree": _share(agrees), "right_where_both_agree": _share(right[agrees])}
-
-
-def _share(values):
-    found = share(int(np.sum(values)), len(values))
-    return found.as_dict() if found else None
+    return {"agree": share_of(agrees), "right_where_both_agree": share_of(right[agrees])}

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..reading.inputs import Case
 from ..registration.landmarks import landmark_error
-from .metrics import share
+from .metrics import share_of
 
 FAR = 6.0  # mm, mean over the landmarks, from which a fit must not be accepted
 
@@ -18,7 +18,7 @@ class JudgedFit:
     """A fit beside the truth.
 
     Attributes:
-        accepted: whether the scan was answered.
+        accepted: whether the fit was accepted.
         error: mean distance of the landmarks in mm.
     """
 
@@ -55,7 +55,7 @@ def _truth(case):
     try:
         truth = json.loads(path.read_text(encoding="utf-8"))
         return np.array(truth["scanner_from_mni_ras"], float).reshape(4, 4)
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError):
+    except (ValueError, KeyError, TypeError):
         return None  # a file of somebody else's
 
 
@@ -72,13 +72,8 @@ def describe_fits(fits: list[JudgedFit]) -> dict | None:
     near, known = error <= FAR, error[accepted]
     median, high = np.percentile(known, [50, 95]) if known.size else (None, None)
     return {
-        "accepted": _share(accepted),
-        "accepted_though_far": _share(~near[accepted]),
-        "refused_though_near": _share(~accepted[near]),
+        "accepted": share_of(accepted),
+        "accepted_though_far": share_of(~near[accepted]),
+        "refused_though_near": share_of(~accepted[near]),
         "error_mm": {"median": median, "percentile_95": high, "largest": known.max() if known.size else None},
     }
-
-
-def _share(values):
-    found = share(int(values.sum()), values.size)
-    return found.as_dict() if found else None

@@ -35,6 +35,12 @@ def share(successes: int, count: int) -> Share | None:
     return Share(successes / count, float(interval.low), float(interval.high), int(count))
 
 
+def share_of(flags) -> dict | None:
+    """The share of true ones among flags as JSON data; None without flags."""
+    found = share(int(np.sum(flags)), len(flags))
+    return found.as_dict() if found else None
+
+
 def classification_metrics(truth: np.ndarray, answer: np.ndarray) -> dict[str, Share | None]:
     """Accuracy, sensitivity, specificity and predictive values; `reduced` is True in both bool arrays."""
     truth, answer = np.asarray(truth, bool), np.asarray(answer, bool)

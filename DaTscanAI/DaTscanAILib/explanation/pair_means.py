@@ -24,7 +24,7 @@ def _pair_means():
     class Means(torch.autograd.Function):
         @staticmethod
         def forward(context, inputs):
-            context.like = inputs.new_empty(0), inputs.shape, _layout(inputs)
+            context.like = inputs.shape, _layout(inputs)
             # From the last axis on: the first sum then makes the least new memory.
             for axis in reversed(range(2, inputs.ndim)):
                 inputs = _means_along(inputs, axis)
@@ -57,7 +57,7 @@ def _means_along(values, axis):
     return torch.cat([means, values.narrow(axis, size - 1, 1)], axis) if size % 2 else means
 
 
-def _means_back(gradient, kind, shape, layout):
+def _means_back(gradient, shape, layout):
     """The transposed map: each voxel gets its share, in the memory layout that the inputs had."""
     import torch
 
@@ -65,7 +65,7 @@ def _means_back(gradient, kind, shape, layout):
     for axis in (2, 3, 4):
         if shape[axis] % 2:  # a last voxel by itself has the share of two
             shares.narrow(axis, shares.shape[axis] - 1, 1).mul_(2)
-    back = torch.empty(shape, dtype=kind.dtype, device=kind.device, memory_format=layout)
+    back = torch.empty(shape, dtype=gradient.dtype, device=gradient.device, memory_format=layout)
     for x, y, z in torch.cartesian_prod(*[torch.arange(2)] * 3).tolist():
         part = back[:, :, x::2, y::2, z::2]
         part.copy_(shares[:, :, : part.shape[2], : part.shape[3], : part.shape[4]])

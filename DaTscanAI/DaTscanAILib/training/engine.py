@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -65,12 +64,12 @@ def run_engine(network, sets, plan, device: str, folder: Path, seed: int, *, pat
     with (
         average_taken(network, sets.training.averaged),
         normalized_dense(network, plan.normalized_dense) as folded,
-        quick_layers(network, device) as laid_out,
+        quick_layers(network, device),
     ):
-        return folded(_run_engine(network, sets, plan, device, folder, seed, patience, laid_out))
+        return folded(_run_engine(network, sets, plan, device, folder, seed, patience))
 
 
-def _run_engine(network, sets, plan, device, folder, seed, patience, laid_out):
+def _run_engine(network, sets, plan, device, folder, seed, patience):
     import ignite.distributed as idist
     import torch
     from ignite.engine import Events
@@ -80,7 +79,7 @@ def _run_engine(network, sets, plan, device, folder, seed, patience, laid_out):
     optimizer = idist.auto_optim(adam(bare(network), plan))
     loader = _loader(sets.training, plan, shuffle=True, seed=seed)
     loss = head_losses(plan, device)
-    trainer, schedule = _trainer(network, optimizer, loss, loader, plan, device, laid_out)
+    trainer, schedule = _trainer(network, optimizer, loss, loader, plan, device)
     best = _Best(folder, network, optimizer, schedule, trainer)
     best.resume()
 
@@ -103,7 +102,7 @@ def _run_engine(network, sets, plan, device, folder, seed, patience, laid_out):
     return best.shared_state()
 
 
-def _trainer(network, optimizer, loss, loader, plan, device, laid_out):
+def _trainer(network, optimizer, loss, loader, plan, device):
     """MONAI's trainer, and the schedule of the rates that it moves on after each step."""
     import torch
     from ignite.engine import Events
@@ -119,7 +118,7 @@ def _trainer(network, optimizer, loss, loader, plan, device, laid_out):
         optimizer=optimizer,
         loss_function=loss,
         inferer=mixed_precision_inferer(device),
-        prepare_batch=partial(_prepare_batch, laid_out=laid_out),
+        prepare_batch=_prepare_batch,
     )
     trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: schedule.step())
     return trainer, schedule
@@ -145,7 +144,7 @@ def bare(network):
 
 
 def processor_multiplies_bfloat16() -> bool:
-    """Whether it has instructions for that: oneDNN imitates them elsewhere, three times slower than float32."""
+    """Whether it has instructions for that: oneDNN imitates them elsewhere, slower than float32."""
     import torch
 
     known = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # private, so perhaps not in every release
@@ -217,9 +216,9 @@ def _loader(images, plan, shuffle=False, seed=0):
     )
 
 
-def _prepare_batch(batch, device, non_blocking, laid_out, **_):
+def _prepare_batch(batch, device, non_blocking, **_):
     inputs, labels = batch
-    return laid_out(inputs.to(device, non_blocking=non_blocking)), labels.to(device, non_blocking=non_blocking)
+    return inputs.to(device, non_blocking=non_blocking), labels.to(device, non_blocking=non_blocking)
 
 
 class _Best:
