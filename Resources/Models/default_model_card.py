@@ -34,7 +34,14 @@ def page(metadata: dict, found: dict, gates: str) -> str:
         found: by cohort `evaluation.json`, its `parts` and what training has `seen` of it.
         gates: table that `explain-check` has written of the model's maps.
     """
-    parts = [_head(metadata), _training(metadata), _answers(found), _stored(found), _patterns(found), _doubt(found)]
+    parts = [
+        _head(metadata),
+        _training(metadata),
+        _answers(found),
+        _stored(found),
+        _patterns(found),
+        _doubt(metadata, found),
+    ]
     return "\n\n".join([*parts, _grades(found), _maps(gates), _sign(), _reality(), _making()]) + "\n"
 
 
@@ -153,7 +160,7 @@ def _patterns(found):
     return "\n".join(lines)
 
 
-def _doubt(found):
+def _doubt(metadata, found):
     lines = [
         "## What each reason of doubt is worth",
         "Errors it catches (by it alone) / right answers it costs (by it alone).\n",
@@ -171,6 +178,11 @@ def _doubt(found):
         f"\nThe members are not unanimous in {', '.join(members)} of these scans: they share architecture and"
     )
     lines.append("most scans, so their votes are not independent readings.")
+    own = metadata["datscanai"]
+    if min(own["rule"].get(f"{vote}_votes", 0) for vote in ("sensitive", "specific")) > len(own["weights"]):
+        lines.append(
+            "\nCalibration chose a rule **without votes**: they never make an answer of this model uncertain."
+        )
     return "\n".join(lines)
 
 

@@ -2,7 +2,7 @@
 
     python -m DaTscanAILib simulate --count 1500 --seed 300000 --output TRAIN \\
         --families papers butterworth osem osem_ac
-    python -m DaTscanAILib simulate --count 200 --seed 330000 --variation 1.6 --output VARIED \
+    python -m DaTscanAILib simulate --count 200 --seed 330000 --variation 1.6 --output VARIED \\
         --families papers butterworth osem osem_ac
     python Resources/Templates/calibrate_registration.py TRAIN --varied VARIED --first 900 --scans 200 --workers 2
 
