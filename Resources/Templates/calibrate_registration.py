@@ -1,18 +1,20 @@
 """Fit the logistic model that turns the features of a registration into its quality.
 
-    python -m DaTscanAILib simulate --count 1500 --seed 300000 --output TRAIN \\
-        --families papers butterworth osem osem_ac
-    python -m DaTscanAILib simulate --count 200 --seed 330000 --variation 1.6 --output VARIED \\
-        --families papers butterworth osem osem_ac
-    python Resources/Templates/calibrate_registration.py TRAIN --varied VARIED --first 900 --scans 200 --workers 2
+    FAMILIES="--families papers butterworth osem osem_ac"
+    python -m DaTscanAILib simulate --count 320 --seed 300900 $FAMILIES --output USUAL
+    python -m DaTscanAILib simulate --count 200 --seed 330000 --variation 1.6 $FAMILIES --output MORE/varied
+    python -m DaTscanAILib simulate --count 50 --seed 331000 --subtype burst $FAMILIES --output MORE/severe
+    python -m DaTscanAILib simulate --count 20 --seed 332000 --subtype PATTERN --variation 1.3 $FAMILIES \\
+        --output MORE/PATTERN    # seed 332100 and so on for the next of patterns.ATYPICAL_SHARES
+    python Resources/Templates/calibrate_registration.py USUAL --more MORE/* --workers 2
 
-Every case is a fit from one start: scans of a cohort of the training heads that did not make the template, and of
-heads whose sizes and shapes lie further apart than those that made it, as unknown ones do. They are fitted as they
-are stored, from the middle of their head; some of them also turned, mirrored, halved, masked or with hot glands; and
-phantoms, blood flow and glucose (what else is no DAT scan, `other_images.py` tells without a fit's quality). A fit
-counts as good if it is a DAT scan of a whole brain and its mean landmark error is below 4 mm. The weights keep the
-signs of `quality.INPUTS`. Needs scikit-learn. Writes registration_quality.json and prints the calibration by tenfold
-cross-validation.
+Every case is a fit from one start: scans of the training heads that did not make the template (those before seed
+300900 did), and of more cohorts: heads whose sizes and shapes lie further apart, as unknown ones do, and uptakes that
+are rare. They are fitted as they are stored, from the middle of their head; some of the first cohort also turned,
+mirrored, halved, masked or with hot glands; and phantoms, blood flow and glucose (what else is no DAT scan,
+`other_images.py` tells without a fit's quality). A fit counts as good if it is a DAT scan of a whole brain and its
+mean landmark error is below 4 mm. The weights keep the signs of `quality.INPUTS`. Needs scikit-learn. Writes
+registration_quality.json and prints the calibration by tenfold cross-validation.
 """
 
 import argparse
@@ -45,7 +47,7 @@ from DaTscanAILib.registration.template import load_template
 from DaTscanAILib.simulation import nonsense
 from DaTscanAILib.simulation.pose import rotation
 
-CHANGED = 4  # every so many scans give the variants and the other images too
+CHANGED, AS_STORED = 4, 1  # every so many scans give the variants and the other images too; a number that does not
 TURNS = {
     "pitch 35": (35, 0, 0),
     "pitch -35": (-35, 0, 0),
@@ -119,32 +121,26 @@ def judged(kind, voxels, affine, truth):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cohort", type=Path, help="folder that `simulate` has written")
-    parser.add_argument("--first", type=int, default=900, help="skip so many scans of the cohort")
-    parser.add_argument("--scans", type=int, default=400)
-    parser.add_argument("--severe", type=int, default=60, help="so many more whose striata have lost most")
-    parser.add_argument("--varied", type=Path, help="another cohort, all of which is taken")
+    parser.add_argument("--more", type=Path, nargs="*", default=(), help="other cohorts, taken as they are stored")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--fits", type=Path, help="file that keeps the fits; if it is there, they are read from it")
     arguments = parser.parse_args()
     if arguments.fits and arguments.fits.exists():
         calibrate(pickle.loads(arguments.fits.read_bytes()))
         return
-    files = sorted(arguments.cohort.glob("sim*.json"))[arguments.first :]
-    chosen, rest = files[: arguments.scans], files[arguments.scans :]
-    chosen += sorted(arguments.varied.glob("sim*.json")) if arguments.varied else []
-    numbers = [*range(len(chosen)), *[1] * arguments.severe]
-    chosen += [file for file in rest if has_lost_most(file)][: arguments.severe]
+    files = truths(arguments.cohort)
+    more = [file for folder in arguments.more for file in truths(folder)]
+    numbers = [*range(len(files)), *[AS_STORED] * len(more)]
     with ProcessPoolExecutor(arguments.workers) as pool:
-        by_scan = list(pool.map(cases_of_scan, chosen, numbers))
+        by_scan = list(pool.map(cases_of_scan, [*files, *more], numbers))
     if arguments.fits:
         arguments.fits.write_bytes(pickle.dumps(by_scan))
     calibrate(by_scan)
 
 
-def has_lost_most(truth_file):
-    """Whether the striata have lost more than 80 %, both sides and all parts together."""
-    truth = json.loads(truth_file.read_text())
-    return np.mean([value for name, value in truth.items() if name.startswith("loss_")]) > 0.8
+def truths(cohort):
+    """Truth files of a cohort's scans."""
+    return sorted(cohort.glob("sim*.json"))
 
 
 def calibrate(by_scan):

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from DaTscanAILib.classification.grades import REGIONS
-from DaTscanAILib.evaluation.answer_parts import Answered, describe_parts, read_answers, second_reader_agreement
+from DaTscanAILib.evaluation.answer_parts import Answered, describe_parts, labelled_answers, second_reader_agreement
+from DaTscanAILib.evaluation.results import read_results
 from DaTscanAILib.reading.inputs import Case
 
 
@@ -74,7 +75,7 @@ def test_answers_are_read_from_the_folder_of_a_run(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "result.json").write_text(json.dumps(result))
     cases = [Case(name, None, label="normal") for name in ("a", "b", "c")]
-    assert [one.case.name for one in read_answers(cases, tmp_path)] == ["a"]
+    assert [one.case.name for one in labelled_answers(read_results(cases, tmp_path))] == ["a"]
 
 
 def test_the_second_readers_agreement_leaves_borderline_scans_out():

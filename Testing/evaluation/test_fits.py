@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from DaTscanAILib.evaluation.fits import JudgedFit, describe_fits, judged_fits
+from DaTscanAILib.evaluation.results import read_results
 from DaTscanAILib.mni.geometry import translation
 from DaTscanAILib.reading.inputs import Case
 
@@ -32,7 +33,7 @@ def test_errors_are_those_of_the_moved_fits_and_scans_without_truth_are_left_out
     (tmp_path / "results" / "unreadable").mkdir()
     foreign = write(tmp_path, "foreign", 1.0, True, truth=False)
     (tmp_path / "foreign.json").write_text('{"EchoTime": 1}')
-    found = judged_fits([*cases, foreign], tmp_path / "results")
+    found = judged_fits(read_results([*cases, foreign], tmp_path / "results"))
     assert [fit.accepted for fit in found] == [True, True, False]
     assert [fit.error for fit in found] == pytest.approx([2.0, 8.0, 3.0])
 

@@ -16,7 +16,7 @@ from DaTscanAILib.simulation.disease import (
 )
 from DaTscanAILib.simulation.pairs import simulate_pair
 from DaTscanAILib.simulation.patterns import ATYPICAL_SHARES, PARTS, Focus, Lesion, focal_loss, kept_around
-from DaTscanAILib.simulation.simulator import Settings, simulate_scan
+from DaTscanAILib.simulation.simulator import Settings, draw_patient, simulate_scan, streams
 
 INTACT = {(part, side): 1.0 for part in PARTS for side in "LR"}
 ANATOMY = load_anatomy("colin27")
@@ -30,6 +30,13 @@ def cases(subtype, count=60):
 def parts(case):
     """Losses as `(6,)`: caudate, anterior, posterior putamen of the left, then of the right."""
     return np.array([case.losses[column] for column in LOSS_COLUMNS])
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_share_of_atypical_patterns_is_that_of_the_settings(share):
+    settings = Settings(label="reduced", atypical_share=share)
+    subtypes = [draw_patient(streams(seed), settings).degeneration.subtype for seed in range(12)]
+    assert [subtype in ATYPICAL_SHARES for subtype in subtypes] == [bool(share)] * 12
 
 
 @pytest.mark.parametrize("subtype", ATYPICAL_SHARES)

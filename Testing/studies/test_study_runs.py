@@ -162,13 +162,14 @@ def test_quan2019_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
     resumes("quan2019", cohort, tmp_path / "out", *more)
 
 
-def test_the_base_learns_with_its_head_and_the_extractor_stays_as_it_is():
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_the_base_learns_with_its_head_and_the_extractor_stays_as_it_is(bfloat16):
     """Colors tell the classes, which a base of zeros cannot see before it has learned."""
     truth = np.arange(16) % 2 == 1
     pictures = [np.full((3, 20, 20), 200 if reduced else 20, np.uint8) for reduced in truth]
     base = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, FEATURES))
     torch.nn.init.zeros_(base[2].weight)
-    extractor = Extractor(base, "none", False, "cpu")
+    extractor = Extractor(base, "none", False, "cpu", bfloat16=bfloat16)
     tuned, head, losses = fine_tune(extractor, heads.dense_head(0), pictures, truth, 30, 16, seed=1, rate=1e-3)
     assert losses[-1] < 0.1 < losses[0]
     assert not base[2].weight.any()

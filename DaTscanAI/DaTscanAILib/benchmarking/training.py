@@ -2,6 +2,7 @@
 
 from ..training.engine import head_losses, mixed_precision_inferer, processor_multiplies_bfloat16
 from ..training.plans import PLANS
+from ..training.quick_layers import quick_layers
 from .child import environment, in_child
 from .goals import Findings, Measured
 from .settings import Settings
@@ -28,18 +29,17 @@ def time_steps(source: dict, repetitions: int) -> dict:
     network = load_networks(source)[0]
     images = load_image(source).expand(BATCH, -1, -1, -1, -1).contiguous()
     labels = torch.arange(BATCH) % 2
-    tasks = {
-        "ours": engine_step(network, images, labels, source["architecture"], "cpu"),
-        "peer": plain_step(twin(network).requires_grad_(), images, labels),
-    }
-    return {
-        **take_turns(tasks, repetitions),
-        "bfloat16": processor_multiplies_bfloat16(),
-    }
+    peer = plain_step(twin(network).requires_grad_(), images, labels)
+    with quick_layers(network, "cpu"):
+        tasks = {"ours": engine_step(network, images, labels, source["architecture"], "cpu"), "peer": peer}
+        return {**take_turns(tasks, repetitions), "bfloat16": processor_multiplies_bfloat16()}
 
 
 def engine_step(network, images, labels, architecture, device):
-    """A function that takes one step with the engine's precision, loss and optimizer."""
+    """A function that takes one step with the engine's precision, loss and optimizer.
+
+    On a CPU the engine also lays the network out by `quick_layers`, which is the caller's to do.
+    """
     import torch
 
     plan, network = PLANS[architecture], network.train()

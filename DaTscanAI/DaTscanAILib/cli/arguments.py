@@ -34,6 +34,14 @@ def not_negative(text):
     return value
 
 
+def share(text):
+    """A number from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("must be from 0 to 1")
+    return value
+
+
 def chosen(names, known, what) -> tuple[str, ...]:
     """The names given, or all known ones.
 

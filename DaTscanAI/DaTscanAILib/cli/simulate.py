@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .arguments import SUCCESS, chosen, not_negative, one_of, positive, whole
+from .arguments import SUCCESS, chosen, not_negative, one_of, positive, share, whole
 
 
 def add(commands) -> None:
@@ -24,6 +24,14 @@ def add(commands) -> None:
     command.add_argument("--label", metavar="NAME", help="normal, borderline or reduced (default: 45, 5, 50 %%)")
     command.add_argument(
         "--subtype", metavar="NAME", help="pattern of loss, for example vascular (default: of the label)"
+    )
+    command.add_argument(
+        "--atypical-share",
+        type=share,
+        default=0.25,
+        metavar="F",
+        help="of reduced scans, whose losses do not follow the order of Parkinson's disease (default 0.25; samples of"
+        " the papers have hardly any)",
     )
     command.add_argument("--pose", default="usual", metavar="NAME", help="usual (default), or wide: wild turns only")
     command.add_argument("--field", default="usual", metavar="NAME", help="of view: usual (default), or wide")
@@ -69,6 +77,7 @@ def run(options) -> int:
         anatomies=chosen(options.anatomies or TRAINING_ANATOMIES, ANATOMIES, "anatomy"),
         label=one_of(options.label, LABELS, "label"),
         subtype=one_of(options.subtype, SUBTYPES, "subtype"),
+        atypical_share=options.atypical_share,
         pose=one_of(options.pose, POSES, "pose"),
         field=one_of(options.field, FIELDS, "field"),
         extrastriatal_loss=not options.no_extrastriatal_loss,

@@ -40,9 +40,7 @@ def _add_options_of_slices(group):
         action="store_true",
         help="the weights come from Keras: average pools leave the padding out",
     )
-    group.add_argument(
-        "--bfloat16", action="store_true", help="compute Inception's features in this format, which is faster"
-    )
+    group.add_argument("--bfloat16", action="store_true", help="compute Inception in this format, which is faster")
     group.add_argument(
         "--copies", type=positive, metavar="N", help="pictures of each scan, changed at random (quan2019)"
     )

@@ -1,9 +1,7 @@
 """What each part of an answer is worth on scans of known losses: reasons of doubt, grades, atypical patterns."""
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -41,16 +39,9 @@ class Answered:
         return stated_loss(self.case.other, region)
 
 
-def read_answers(cases: list[Case], folder: Path) -> list[Answered]:
-    """The answered cases of a folder that `analyze` or `evaluate` has written."""
-    found = []
-    for case in cases:
-        path = Path(folder) / case.name / "result.json"
-        if case.label and path.exists():
-            result = json.loads(path.read_text(encoding="utf-8"))
-            if result["classification"]["label"]:
-                found.append(Answered(case, result))
-    return found
+def labelled_answers(results: list[tuple[Case, dict]]) -> list[Answered]:
+    """The labelled and answered ones of `read_results`."""
+    return [Answered(case, result) for case, result in results if case.label and result["classification"]["label"]]
 
 
 def describe_parts(answers: list[Answered]) -> dict:

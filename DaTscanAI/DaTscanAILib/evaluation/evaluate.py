@@ -18,10 +18,11 @@ from ..batch.run import analyze_batch
 from ..classification.model_folder import find_model
 from ..explanation.methods import DEFAULT_METHOD
 from ..reading.inputs import collect_cases
-from .answer_parts import describe_parts, read_answers, second_reader_agreement
+from .answer_parts import describe_parts, labelled_answers, second_reader_agreement
 from .figures import write_figures
 from .fits import describe_fits, judged_fits
 from .metrics import classification_metrics, expected_calibration_error, roc_auc, share
+from .results import read_results
 
 THRESHOLD = 0.5
 MOST_GROUPS = 20
@@ -86,7 +87,8 @@ def evaluate(
         raise DaTscanError(f"No scan of {Path(manifest).name} could be analyzed: see results.csv for the reasons.")
     main = _without(answers, leave_out, Path(manifest).name) if leave_out else answers
     failed = sum(outcome.failed for outcome in outcomes)
-    read = read_answers(cases, options.output)
+    results = read_results(cases, options.output)
+    read = labelled_answers(results)
     summary = {
         "version": VERSION,
         "model": outcomes[0].row["model"] or options.model,
@@ -95,7 +97,7 @@ def evaluate(
         **summarize(main),
         "groups": {column: _by_value(answers, column) for column in group_by},
         "parts": describe_parts(read),
-        "fits": describe_fits(judged_fits(cases, options.output)),
+        "fits": describe_fits(judged_fits(results)),
         "second_reader": second_reader_agreement(read) if options.second_reader else None,
     }
     _write(options.output, summary, answers, main)

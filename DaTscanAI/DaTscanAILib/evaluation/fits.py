@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -26,20 +25,16 @@ class JudgedFit:
     error: float
 
 
-def judged_fits(cases: list[Case], folder: Path) -> list[JudgedFit]:
-    """The fits of a folder that `analyze` or `evaluate` has written, as far as `simulate` wrote their truth.
+def judged_fits(results: list[tuple[Case, dict]]) -> list[JudgedFit]:
+    """The fits of results, as far as `simulate` wrote their truth.
 
     Args:
-        cases: of the manifest; the truth of `one.nii.gz` is `one.json` beside it.
-        folder: with a folder for each case.
+        results: of `read_results`; the truth of `one.nii.gz` is `one.json` beside it.
     """
     found = []
-    for case in cases:
-        result, truth = Path(folder) / case.name / "result.json", _truth(case)
-        if truth is None or not result.exists():
-            continue
-        fit = json.loads(result.read_text(encoding="utf-8")).get("registration") or {}
-        if "scanner_from_mni_ras" in fit:
+    for case, result in results:
+        fit, truth = result.get("registration") or {}, _truth(case)
+        if truth is not None and "scanner_from_mni_ras" in fit:
             error = landmark_error(np.array(fit["scanner_from_mni_ras"]), truth)
             found.append(JudgedFit(bool(fit["accepted"]), error))
     return found

@@ -22,10 +22,17 @@ TYPICAL_SHARES = {
 }
 # A quarter of reduced scans by default: far more than in a clinic, so that networks meet them.
 ATYPICAL_SHARE = 0.25
-REDUCED_SHARES = {
-    **{name: (1 - ATYPICAL_SHARE) * share for name, share in TYPICAL_SHARES.items()},
-    **{name: ATYPICAL_SHARE * share for name, share in ATYPICAL_SHARES.items()},
-}
+
+
+def reduced_shares(atypical: float = ATYPICAL_SHARE) -> dict[str, float]:
+    """Shares of the subtypes among reduced scans; `atypical` is that of all `ATYPICAL_SHARES` together."""
+    return {
+        **{name: (1 - atypical) * share for name, share in TYPICAL_SHARES.items()},
+        **{name: atypical * share for name, share in ATYPICAL_SHARES.items()},
+    }
+
+
+REDUCED_SHARES = reduced_shares()
 SUBTYPES = ("normal", "borderline", *REDUCED_SHARES)
 LABELS = ("normal", "borderline", "reduced")
 

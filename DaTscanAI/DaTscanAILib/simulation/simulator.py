@@ -14,7 +14,7 @@ from ..reconstruction.camera import Camera
 from ..reconstruction.projector import Projector
 from .anatomy import TRAINING_ANATOMIES, load_anatomy
 from .cameras import FAMILIES, draw_camera
-from .disease import Degeneration, draw_degeneration, draw_subtype, with_lesion
+from .disease import ATYPICAL_SHARE, Degeneration, draw_degeneration, draw_subtype, reduced_shares, with_lesion
 from .field_of_view import Field, draw_field, export
 from .glands import draw_glands
 from .head import Head
@@ -39,6 +39,7 @@ class Settings:
         families: camera families.
         label: `normal`, `borderline` or `reduced`; None draws 45 / 5 / 50 %.
         subtype: of `disease.SUBTYPES`; None draws one of the label.
+        atypical_share: of reduced scans, whose losses do not follow the order of Parkinson's disease.
         extrastriatal_loss: whether disease lowers binding outside the striatum.
         variation: factor on the spread of head size, shape and deformation.
         smoothing: FWHM in mm of a Gaussian filter on the finished image; Wenzel 2019 has 18 for a poor camera.
@@ -53,6 +54,7 @@ class Settings:
     families: tuple[str, ...] = FAMILIES
     label: str | None = None
     subtype: str | None = None
+    atypical_share: float = ATYPICAL_SHARE
     extrastriatal_loss: bool = True
     variation: float = 1.0
     smoothing: float = 0.0
@@ -183,7 +185,7 @@ def draw_patient(random: dict[str, np.random.Generator], settings: Settings, les
     label = settings.label or str(random["disease"].choice(list(LABEL_SHARES), p=list(LABEL_SHARES.values())))
     person = draw_person(random["person"])
     anatomy = load_anatomy(str(random["anatomy"].choice(settings.anatomies)))
-    subtype = settings.subtype or draw_subtype(label, random["disease"])
+    subtype = settings.subtype or draw_subtype(label, random["disease"], reduced_shares(settings.atypical_share))
     degeneration = draw_degeneration(subtype, random["disease"], anatomy)
     if lesion:
         degeneration = with_lesion(degeneration, lesion, anatomy)

@@ -23,7 +23,8 @@ def fine_tune(
 ):
     """Train copies of both by Adam on one newly changed copy of each picture an epoch.
 
-    The base stays in evaluation mode: batches of a few similar pictures would spoil its normalization.
+    The base stays in evaluation mode: batches of a few similar pictures would spoil its normalization. It computes in
+    bfloat16 where the extractor does; weights and their steps are float32.
 
     Args:
         head: `torch.nn.Module` of one logit.
@@ -46,8 +47,11 @@ def fine_tune(
             total = 0.0
             for chosen in np.array_split(random.permutation(len(pictures)), -(-len(pictures) // batch_size)):
                 changed = [quan_copies(pictures[k], int(random.integers(2**31)), 2)[1] for k in chosen]
-                batch = to_input(torch.from_numpy(np.stack(changed))).to(extractor.device)
-                loss = functional.binary_cross_entropy_with_logits(head(network(batch))[:, 0], labels[chosen])
+                batch = to_input(torch.from_numpy(np.stack(changed)))
+                batch = batch.to(extractor.device, memory_format=torch.channels_last)
+                with torch.autocast(extractor.device, torch.bfloat16, enabled=extractor.bfloat16):
+                    features = network(batch)
+                loss = functional.binary_cross_entropy_with_logits(head(features.float())[:, 0], labels[chosen])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()

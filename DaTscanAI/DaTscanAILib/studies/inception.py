@@ -161,9 +161,7 @@ def departures(extractor: Extractor, papers: str) -> list[str]:
     """
     found = [f"Inception's weights: {extractor.source}. The paper's are of ImageNet, {papers}."]
     if extractor.bfloat16:
-        found.append(
-            "Inception's features were computed in bfloat16, which changes them by about 1 %, not in float32."
-        )
+        found.append("Inception was computed in bfloat16, which changes its features by about 1 %, not in float32.")
     return found
 
 
