@@ -6,14 +6,18 @@
     python -m DaTscanAILib simulate --count 50 --seed 331000 --subtype burst $FAMILIES --output MORE/severe
     python -m DaTscanAILib simulate --count 20 --seed 332000 --subtype PATTERN --variation 1.3 $FAMILIES \\
         --output MORE/PATTERN    # seed 332100 and so on for the next of patterns.ATYPICAL_SHARES
-    python Resources/Templates/calibrate_registration.py USUAL --more MORE/* --workers 2
+    python Resources/Templates/build_fpcit_basis.py ALL --anatomies $SOME --output some.npz       # ALL: links to all
+    python Resources/Templates/build_fpcit_basis.py ALL --anatomies $OTHERS --output others.npz
+    python Resources/Templates/calibrate_registration.py USUAL --more MORE/* --workers 2 \\
+        --without some.npz $OTHERS --without others.npz $SOME
 
 Every case is a fit from one start: scans of the training heads that did not make the template (those before seed
 300900 did), and of more cohorts: heads whose sizes and shapes lie further apart, as unknown ones do, and uptakes that
-are rare. They are fitted as they are stored, from the middle of their head; some of the first cohort also turned,
-mirrored, halved, masked or with hot glands; and phantoms, blood flow and glucose (what else is no DAT scan,
-`other_images.py` tells without a fit's quality). A fit counts as good if it is a DAT scan of a whole brain and its
-mean landmark error is below 4 mm. The weights keep the signs of `quality.INPUTS`. Needs scikit-learn. Writes
+are rare. They are fitted as they are stored, from the middle of their head, and once more with a basis in which their
+heads had no part, as patients' heads have none in the one that ships. Some of the first cohort are also turned,
+mirrored, halved, masked or given hot glands; and phantoms, blood flow and glucose are fitted (what else is no DAT
+scan, `other_images.py` tells without a fit's quality). A fit counts as good if it is a DAT scan of a whole brain and
+its mean landmark error is below 4 mm. The weights keep the signs of `quality.INPUTS`. Needs scikit-learn. Writes
 registration_quality.json and prints the calibration by tenfold cross-validation.
 """
 
@@ -23,6 +27,7 @@ import os
 import pickle
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache, partial
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -41,9 +46,15 @@ from DaTscanAILib.mni.geometry import apply_affine, resample, translation
 from DaTscanAILib.reading.scan import read_scan
 from DaTscanAILib.registration.landmarks import landmark_error
 from DaTscanAILib.registration.parameters import CENTER
-from DaTscanAILib.registration.quality import GOOD_ERROR, INPUTS, limits_factor, quality_inputs
+from DaTscanAILib.registration.quality import (
+    GOOD_ERROR,
+    INPUTS,
+    TYPICAL_TRACER_SCORE,
+    limits_factor,
+    quality_inputs,
+)
 from DaTscanAILib.registration.search import fits_from_center
-from DaTscanAILib.registration.template import load_template
+from DaTscanAILib.registration.template import load_template, read_template
 from DaTscanAILib.simulation import nonsense
 from DaTscanAILib.simulation.pose import rotation
 
@@ -61,6 +72,8 @@ FLIPS = {"flip S": (1, 1, -1), "flip A": (1, -1, 1), "flip SA": (1, -1, -1)}
 GLANDS = (((62, -20, -58), 1.0), ((-62, -20, -58), 1.0), ((24, 20, -82), 0.8), ((-24, 20, -82), 0.8))
 GLAND_RADII = np.array((9.0, 13.0, 16.0))  # mm, standard deviations
 OTHER_TRACERS = ("perfusion", "fdg")
+UNKNOWN_HEAD = "unknown head"  # kind of a scan that is fitted with a basis of other heads
+OTHER_TRACER_WEIGHT = 5.0  # an accepted scan of another tracer is worse than a refused DAT scan
 RIDGE = 0.5
 
 
@@ -95,12 +108,19 @@ def variants(voxels, affine, truth):
         yield f"{name} half", np.where(half, voxels, 0), affine, None, False
 
 
-def cases_of_scan(truth_file, number):
-    """[(kind, landmark error or NaN, fit)] of one simulated scan, its variants, and images that are none."""
+def cases_of_scan(truth_file, number, bases):
+    """[(kind, landmark error or NaN, fit)] of one simulated scan, its variants, and images that are none.
+
+    Args:
+        bases: `{head: file}` of a basis that the head had no part in.
+    """
     truth = json.loads(truth_file.read_text())
     scan = read_scan(truth_file.with_suffix(".nii.gz"))
     scanner_from_mni = np.array(truth["scanner_from_mni_ras"])
     cases = judged(truth["storage"], scan.voxels, scan.affine, scanner_from_mni)
+    if truth["anatomy"] in bases:
+        other = read_basis(bases[truth["anatomy"]])
+        cases += judged(UNKNOWN_HEAD, scan.voxels, scan.affine, scanner_from_mni, other)
     if number % CHANGED:
         return cases
     if truth["storage"] == "plain":
@@ -112,9 +132,12 @@ def cases_of_scan(truth_file, number):
     return cases
 
 
-def judged(kind, voxels, affine, truth):
+read_basis = lru_cache(read_template)
+
+
+def judged(kind, voxels, affine, truth, template=None):
     """The fits of one image: as it is and, where many zeros are, without them."""
-    fits = fits_from_center(np.ascontiguousarray(voxels, np.float32), affine, load_template())
+    fits = fits_from_center(np.ascontiguousarray(voxels, np.float32), affine, template or load_template())
     return [(kind, np.nan if truth is None else landmark_error(fit.scanner_from_mni, truth), fit) for fit in fits]
 
 
@@ -122,17 +145,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cohort", type=Path, help="folder that `simulate` has written")
     parser.add_argument("--more", type=Path, nargs="*", default=(), help="other cohorts, taken as they are stored")
+    parser.add_argument(
+        "--without",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("BASIS", "HEAD"),
+        help="a basis made without these heads, with which their scans are fitted too",
+    )
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--fits", type=Path, help="file that keeps the fits; if it is there, they are read from it")
     arguments = parser.parse_args()
     if arguments.fits and arguments.fits.exists():
         calibrate(pickle.loads(arguments.fits.read_bytes()))
         return
+    bases = {head: Path(basis) for basis, *heads in arguments.without for head in heads}
     files = truths(arguments.cohort)
     more = [file for folder in arguments.more for file in truths(folder)]
     numbers = [*range(len(files)), *[AS_STORED] * len(more)]
     with ProcessPoolExecutor(arguments.workers) as pool:
-        by_scan = list(pool.map(cases_of_scan, [*files, *more], numbers))
+        by_scan = list(pool.map(partial(cases_of_scan, bases=bases), [*files, *more], numbers))
     if arguments.fits:
         arguments.fits.write_bytes(pickle.dumps(by_scan))
     calibrate(by_scan)
@@ -152,14 +184,15 @@ def calibrate(by_scan):
     tracer_model, tracer_score = calibrate_tracer(kinds, error, fits, groups)
     inputs = np.array([quality_inputs(fit, score) for fit, score in zip(fits, tracer_score, strict=True)])
     good = error < GOOD_ERROR
+    counts = np.where(np.isin(kinds, OTHER_TRACERS), OTHER_TRACER_WEIGHT, 1.0)
     folds = StratifiedGroupKFold(10, shuffle=True, random_state=0)
     estimate = np.zeros(len(fits))
     for training, testing in folds.split(inputs, good, groups):
-        weights, intercept = signed_logistic(inputs[training], good[training])
+        weights, intercept = signed_logistic(inputs[training], good[training], counts[training])
         estimate[testing] = 1 / (1 + np.exp(-(inputs[testing] @ weights + intercept)))
     estimate *= [limits_factor(fit) for fit in fits]
     print_calibration(kinds, error, good, estimate)
-    weights, intercept = signed_logistic(inputs, good)
+    weights, intercept = signed_logistic(inputs, good, counts)
     content = {
         "inputs": [name for name, *_ in INPUTS],
         "weights": np.round(weights, 4).tolist(),
@@ -170,17 +203,21 @@ def calibrate(by_scan):
     (HERE / "registration_quality.json").write_text(json.dumps(content) + "\n")
 
 
-def signed_logistic(inputs, good):
-    """(weights, intercept) of a logistic model with a ridge, each weight of the sign that its input may have."""
+def signed_logistic(inputs, good, counts):
+    """(weights, intercept) of a logistic model with a ridge, each weight of the sign that its input may have.
+
+    Args:
+        counts: how many times each row counts.
+    """
     center, spread = inputs.mean(axis=0), inputs.std(axis=0) + 1e-9
     design = np.column_stack([(inputs - center) / spread, np.ones(len(inputs))])
     sign = np.where(good, 1.0, -1.0)
 
     def loss(weights):
         margin = sign * (design @ weights)
-        gradient = -(sign / (1 + np.exp(np.clip(margin, -500, 500)))) @ design
+        gradient = -(counts * sign / (1 + np.exp(np.clip(margin, -500, 500)))) @ design
         ridge = np.append(RIDGE * weights[:-1], 0)
-        return np.logaddexp(0, -margin).sum() + 0.5 * ridge @ weights, gradient + ridge
+        return counts @ np.logaddexp(0, -margin) + 0.5 * ridge @ weights, gradient + ridge
 
     bounds = [(0, None) if allowed > 0 else (None, 0) for *_, allowed in INPUTS] + [(None, None)]
     found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
@@ -194,7 +231,8 @@ def calibrate_tracer(kinds, error, fits, groups):
     lost = np.array([fit.coefficients.size != size for fit in fits])
     patterns = np.array([fit.coefficients if fit.coefficients.size else np.zeros(size) for fit in fits]).clip(-10, 10)
     other = np.isin(kinds, OTHER_TRACERS)
-    known = ~lost & (other | (error < GOOD_ERROR))
+    of_other_basis = kinds == UNKNOWN_HEAD  # whose components are others
+    known = ~lost & ~of_other_basis & (other | (error < GOOD_ERROR))
     model = LogisticRegression(C=0.003, max_iter=100_000)
     score = np.zeros(len(fits))
     folds = StratifiedGroupKFold(10, shuffle=True, random_state=1)
@@ -204,6 +242,7 @@ def calibrate_tracer(kinds, error, fits, groups):
     model.fit(patterns[known], other[known])
     score[~known] = model.decision_function(patterns[~known])
     score[lost] = 0.0  # what a lost fit has for components says nothing
+    score[of_other_basis] = TYPICAL_TRACER_SCORE
     return model, score
 
 
