@@ -17,6 +17,7 @@ from .smooth_scan import SmoothScan, center_of_head
 from .template import Template
 from .template_fit import Fit, TemplateFitter
 
+_HOPELESS = 0.05  # qualities below it are all the same: they are of fits of other images, and of lost ones
 _SAME_PLACE = 3.0  # mm between the landmarks of two coarse fits that need not both be finished
 _LEAST_ZEROS = 0.2  # of the voxels, for zeros to be taken as not measured
 _BODY_LEVELS = (0.4, 0.2)  # of the 98th percentile
@@ -74,15 +75,15 @@ def search(voxels: np.ndarray, affine: np.ndarray, template: Template, orientati
     bare = _without_zeros(voxels, affine, template) if best.quality < SURE_FROM else None
     if bare is not None:
         found = _judged(bare, bare.fit(start), without_zeros=True)
-        if found.quality > best.quality:
+        if _worth(found) > _worth(best):
             best, fitter = found, bare
     if best.quality < SURE_FROM:
         best = _from_other_starts(fitter, start, best)
     if best.quality < ACCEPTED_FROM and orientation_assumed:
-        best = max(best, _turned(plain), key=lambda found: found.quality)
+        best = max(best, _turned(plain), key=_worth)
     if best.quality < ACCEPTED_FROM:
         flips = [_mirrored(plain, axes) for axes in ("S", "A", "SA")]
-        best = max([best, *flips], key=lambda found: found.quality)
+        best = max([best, *flips], key=_worth)
     return best
 
 
@@ -119,6 +120,15 @@ def _moved_by_fit(fitter, parameters, held):
     """mm, mean over the landmarks, that a fit from an affine moves it; 0 where that explains the scan no better."""
     fit = _judged(fitter, fitter.fit(parameters))
     return landmark_error(held.scanner_from_mni, fit.scanner_from_mni) if fit.quality > held.quality else 0.0
+
+
+def _worth(found):
+    """By which of several fits the best one is chosen: the quality, and among hopeless ones what they explain.
+
+    What an image is that is no DAT scan is told by its parts, where the fit has put them.
+    """
+    hopeless = found.quality < _HOPELESS
+    return (0.0 if hopeless else found.quality, -found.fit.features["unexplained"])
 
 
 def _start(fitter):
@@ -161,7 +171,7 @@ def _from_other_starts(fitter, start, best):
             continue
         found = _judged(fitter, fitter.finish(parameters), without_zeros=best.without_zeros)
         visited += [place, found.scanner_from_mni]
-        best = max(best, found, key=lambda found: found.quality)
+        best = max(best, found, key=_worth)
         if best.quality >= SURE_FROM:
             break
     return best
