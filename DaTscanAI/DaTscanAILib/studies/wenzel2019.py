@@ -188,7 +188,7 @@ def _findings(form, sample, independent, splits, lines, cuts):
         choices=CHOICES,
         deviations=_deviations(form, sample, networks),
         figures=["accuracy", "cross_testing_cnn", "cross_testing_aal"],
-        warnings=[f"{networks} splits are too few for a comparison with the network."] if networks < 6 else [],
+        warnings=_warnings(networks, form),
     )
 
 
@@ -215,6 +215,12 @@ def _comparison(lines, settings, places):
             here = shown(lines, "independent", method, "mixed", "original")
             found.append((f"{name} of the mixed setting, independent scans", "not at hand", here))
     return found
+
+
+def _warnings(networks, form):
+    if networks >= 6:
+        return []
+    return [f"The network was trained in {networks} of {form.splits} splits: too few to compare it with SBR."]
 
 
 def _deviations(form, sample, networks):

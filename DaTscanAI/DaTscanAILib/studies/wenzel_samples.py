@@ -50,7 +50,9 @@ def samples(workspace: Workspace) -> tuple[Sample, Sample | None]:
     of_camera = np.flatnonzero(chosen)
     seed, shares = workspace.options.seed, workspace.options.paper_shares
     used = of_camera[papers_classes(workspace.truth[of_camera], PAPER_REDUCED, PAPER_NORMAL, seed, shares)]
-    what = f"camera {camera}" if camera else "all cameras of the manifest"
+    sites = {one.case.site for one in workspace.scans}
+    only = camera or (sites.pop() if len(sites) == 1 else None)
+    what = f"camera {only}" if only else "all cameras of the manifest"
     main = _sample(workspace, [workspace.scans[k] for k in used], "slabs", what)
     if workspace.options.independent is not None:
         scans, failed = workspace.prepare(workspace.options.independent, "prepared_independent")
