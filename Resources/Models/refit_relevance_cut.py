@@ -12,8 +12,10 @@ changelog. Weights, their hashes and all other limits stay as they are.
 
 import argparse
 import csv
+import json
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +24,23 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "DaTscanAI"))
 sys.path.insert(0, str(HERE))
 
-from refitting import TRAINING_LIKE, usable, write_rule
+from build_default_model import SEEN_CAMERAS
 
+from DaTscanAILib.base.errors import DaTscanError
+from DaTscanAILib.base.files import atomic_write_bytes
+from DaTscanAILib.base.parallel import in_order
 from DaTscanAILib.classification.answer import Classifier
 from DaTscanAILib.classification.model_folder import find_model
 from DaTscanAILib.classification.orientation import mirrored_weight
-from DaTscanAILib.simulation.simulator import Settings
+from DaTscanAILib.reading.scan import Scan
+from DaTscanAILib.simulation.anatomy import TRAINING_ANATOMIES
+from DaTscanAILib.simulation.simulator import Settings, simulate_scan
+from DaTscanAILib.training.preparation import prepare_scan
 from DaTscanAILib.training.relevance_cut import cut_and_band, lower_putamen_means
 
 FIRST_SEED = 700_000
 KINDS = ("normal", "reduced", "normal", "one_putamen", "normal", "reduced", "one_putamen")
+TRAINING_LIKE = Settings(anatomies=TRAINING_ANATOMIES, families=SEEN_CAMERAS)
 
 
 def main():
@@ -45,7 +54,10 @@ def main():
         "--note", default="cut on the lower putamen's relevance learned anew", help="for the changelog"
     )
     options = parser.parse_args()
-    known = usable(jobs(options.count), options.work, options.workers)
+    options.work.mkdir(parents=True, exist_ok=True)
+    seeds = range(FIRST_SEED, FIRST_SEED + options.count)
+    kept = in_order(partial(prepared, folder=options.work), seeds, options.workers)
+    known = [(seed, facts) for seed, facts in zip(seeds, kept, strict=True) if "error" not in facts]
     labels = np.array([facts["label"] == "reduced" for _, facts in known])
     values = relevances(find_model(options.model), options.work, known)
     write_table(options.work / "relevance.csv", known, values)
@@ -57,15 +69,28 @@ def main():
         f"on the label's side {right.mean():.3f}, where one putamen is lost {right[lost].mean():.3f} of {lost.sum()}"
     )
     if options.version:
-        new = {"relevance_cut": cut, "relevance_band": band}
-        write_rule(options.model / "configs" / "metadata.json", new, options.version, options.note)
+        write_rule(options.model / "configs" / "metadata.json", cut, band, options.version, options.note)
 
 
-def jobs(count: int) -> list[tuple[int, Settings]]:
-    """Seeds and settings of the scans."""
-    kinds = [KINDS[k % len(KINDS)] for k in range(count)]
-    chosen = [{"label": kind} if kind == "reduced" else {"subtype": kind} for kind in kinds]
-    return [(FIRST_SEED + k, replace(TRAINING_LIKE, **one)) for k, one in enumerate(chosen)]
+def prepared(seed: int, folder: Path) -> dict:
+    """Label, subtype and what was measured of one scan, whose voxels are kept; `error` where it cannot be used."""
+    file = folder / f"{seed}.json"
+    if file.exists():
+        return json.loads(file.read_text())
+    kind = KINDS[(seed - FIRST_SEED) % len(KINDS)]
+    chosen = {"label": kind} if kind == "reduced" else {"subtype": kind}
+    scan = simulate_scan(seed, replace(TRAINING_LIKE, **chosen))
+    facts = {"label": scan.degeneration.label, "subtype": scan.degeneration.subtype, "family": scan.camera.family}
+    try:
+        voxels, measured = prepare_scan(Scan(scan.voxels, scan.affine, Path(f"sim{seed}"), "simulated"))
+    except DaTscanError as error:
+        voxels, measured = None, {"error": str(error)}
+    if voxels is not None and not measured["accepted"]:
+        measured = {"error": f"the registration was not accepted (quality {measured['quality']:.2f})"}
+    if "error" not in measured:
+        np.save(folder / f"{seed}.npy", voxels)
+    atomic_write_bytes(file, json.dumps({**facts, **measured}).encode())
+    return {**facts, **measured}
 
 
 def relevances(model, folder, known) -> np.ndarray:
@@ -90,6 +115,23 @@ def write_table(path, known, values):
         table.writerow(["seed", "label", "subtype", "camera", "relevance"])
         for (seed, facts), value in zip(known, values, strict=True):
             table.writerow([seed, facts["label"], facts["subtype"], facts["family"], f"{value:.6g}"])
+
+
+def write_rule(path: Path, cut: float, band: tuple[float, float] | None, version: str, note: str) -> None:
+    """Cut, band, version and changelog of a model's metadata; nothing else changes."""
+    metadata = json.loads(path.read_text(encoding="utf-8"))
+    changelog = {name: text for name, text in metadata.get("changelog", {}).items() if name != version}
+    metadata |= {"version": version, "changelog": {version: note, **changelog}}
+    rule = metadata["datscanai"]["rule"]
+    new = {"relevance_cut": cut, "relevance_band": band}
+    metadata["datscanai"]["rule"] = {
+        name: value
+        for key, old in rule.items()
+        if key != "relevance_band"
+        for name, value in (new.items() if key == "relevance_cut" else [(key, old)])
+    }
+    atomic_write_bytes(path, (json.dumps(metadata, indent=2) + "\n").encode())
+    find_model(path.parents[1])  # reads it again, with all checks
 
 
 if __name__ == "__main__":

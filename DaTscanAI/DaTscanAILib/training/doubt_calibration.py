@@ -14,20 +14,14 @@ _LEAST_SCANS = 50  # for a choice: fewer hardly hold an error
 
 
 def with_doubt(
-    rule: AnswerRule,
-    logits: np.ndarray,
-    labels: np.ndarray,
-    plan: Plan,
-    weights: np.ndarray,
-    usual: np.ndarray | None = None,
+    rule: AnswerRule, logits: np.ndarray, labels: np.ndarray, plan: Plan, weights: np.ndarray
 ) -> AnswerRule:
     """The rule with the votes and the band that leave the fewest errors among certain answers.
 
-    No more than the plan's share of the usual scans may be doubted. Votes of biased heads doubt what the band lets
-    pass, but how many heads a bias turns depends on the training: with fixed numbers of votes (Budenkotte 2024) a
-    quarter of right answers was doubted. Errors are few, so each scan counts as wrong by the mean of what it is and
-    of what its probability expects. A plan without a share, and one of few scans, keeps its own band and the
-    published votes.
+    No more than the plan's share of the scans may be doubted. Votes of biased heads doubt what the band lets pass,
+    but how many heads a bias turns depends on the training: with fixed numbers of votes (Budenkotte 2024) a quarter
+    of right answers was doubted. Errors are few, so each scan counts as wrong by the mean of what it is and of what
+    its probability expects. A plan without a share, and one of few scans, keeps its own band and the published votes.
 
     Args:
         rule: with slopes, intercepts and regions.
@@ -35,9 +29,7 @@ def with_doubt(
         labels: `(images,)`, 1 for reduced.
         plan: of the training.
         weights: `(images,)`, 1 in all for a scan.
-        usual: `(images,)`, weights of the scans of which that share may be doubted; `weights` by default.
     """
-    usual = weights if usual is None else usual
     if plan.doubt is None or plan.doubt_share is None or weights.sum() < _LEAST_SCANS:
         return rule
     evidence = [read_evidence(one, rule) for one in logits]
@@ -50,7 +42,7 @@ def with_doubt(
         disagree = np.array([voted.votes_disagree(one.votes) for one in evidence])
         for edge in np.linspace(plan.doubt[0], 0.5, _EDGES):
             doubted = (unsure > edge) | disagree
-            share, left = np.average(doubted, weights=usual), np.average(wrong * ~doubted, weights=weights)
+            share, left = np.average(doubted, weights=weights), np.average(wrong * ~doubted, weights=weights)
             if share <= plan.doubt_share and left < least:
                 band = round(float(edge), 3)
                 chosen, least = replace(voted, doubt=(band, round(1 - band, 3))), left
