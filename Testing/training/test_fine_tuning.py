@@ -18,6 +18,7 @@ from DaTscanAILib.training.adapting import LEAST_TO_CALIBRATE, frozen_features, 
 from DaTscanAILib.training.engine import average_taken, head_losses, validation_loss
 from DaTscanAILib.training.input_sets import ImageSet
 from DaTscanAILib.training.plans import PLANS
+from DaTscanAILib.training.quick_layers import quick_layers
 from DaTscanAILib.training.train import member_sets, train
 
 HEADS = {"balanced": (0, 1), "sensitive": (2, 3), "specific": (4, 5)}
@@ -79,7 +80,7 @@ def test_the_better_stage_is_kept(adapted):
     labels = np.array([int(name[-1]) % 2 for name in names])  # odd numbers are reduced
     images = ImageSet(np.load(inputs / "training.npy"), labels, scans=np.arange(len(labels)), averaged=True)
     (network,) = model.load_networks()
-    with average_taken(network, True):
+    with average_taken(network, True), quick_layers(network, "cpu"):  # as in training: bfloat16 rounds otherwise
         validation = member_sets(images, plan, 0).validation
         loss = validation_loss(network, validation, plan, head_losses(plan, "cpu"), "cpu")
     assert loss == pytest.approx(min(states(output, stage)[1] for stage in ("top", "all")), rel=1e-4)
