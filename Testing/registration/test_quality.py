@@ -7,7 +7,7 @@ import pytest
 
 from DaTscanAILib.registration.fit_features import LOST_FEATURES, trust
 from DaTscanAILib.registration.parameters import PRIOR_MEAN, parameters_from_affine
-from DaTscanAILib.registration.quality import INPUTS, quality_model, quality_of
+from DaTscanAILib.registration.quality import INPUTS, limits_factor, quality_model, quality_of
 from DaTscanAILib.registration.reasons import reason_of
 from DaTscanAILib.registration.smooth_scan import SmoothScan, center_of_head
 from DaTscanAILib.registration.template import load_template
@@ -61,6 +61,13 @@ def test_the_quality_falls_with_each_misfit(name):
 )
 def test_the_reason_names_what_weighs_most(features, words):
     assert words in reason_of(fit_with(**features), load_template(), cut_away=False)
+
+
+@pytest.mark.parametrize(("shape", "factor"), [(0.7, 1), (2.5, 1), (2.75, 0.5), (3.0, 0), (9.0, 0)])
+def test_a_shape_that_no_head_has_is_refused_whatever_the_rest_says(shape, factor):
+    """A scan whose slices were stated 1 mm apart in place of 3.5 fits perfectly, and was accepted for a day."""
+    assert limits_factor(fit_with(unusual_shape=shape)) == pytest.approx(factor)
+    assert (quality_of(fit_with(unusual_shape=shape), load_template()) > 0) == (factor > 0)
 
 
 def test_a_lost_fit_says_so():

@@ -13,6 +13,9 @@ ACCEPTED_FROM = 0.5
 SURE_FROM = 0.8  # below it a person is asked to look, and other starts are tried
 GOOD_ERROR = 4.0  # mm, mean over `LANDMARKS`
 MOST_TURN = 4.0  # standard deviations of 15 degrees
+# Standard deviations of sizes and shears. Of 3,434 good fits of the calibration none lies above 2.5, of the far ones
+# a third; a scan with wrong voxel sizes, which no calibration holds, fits perfectly at 9.
+USUAL_SHAPE, MOST_SHAPE = 2.5, 3.0
 TYPICAL_TRACER_SCORE = -2.2  # of DAT scans
 
 # The model's inputs in their order: (feature, useful range, logarithm?, sign that its weight may have). A feature
@@ -65,10 +68,16 @@ def other_tracer_score(fit: Fit, template: Template) -> float:
 
 
 def limits_factor(fit: Fit) -> float:
-    """0 for 60 % of the brain in the field of view, 1 from 80 %; 0 for a head turned by more than `MOST_TURN`."""
+    """0 for what no head's fit may be, 1 for the usual, between them in proportion.
+
+    0 for 60 % of the brain in the field of view, 1 from 80 %; 0 for a head turned by more than `MOST_TURN`; 0 for a
+    shape from `MOST_SHAPE` on, 1 up to `USUAL_SHAPE`.
+    """
     if fit.features["turn"] > MOST_TURN:
         return 0.0
-    return float(np.clip((fit.features["coverage"] - 0.6) / 0.2, 0, 1))
+    covered = (fit.features["coverage"] - 0.6) / 0.2
+    shaped = (MOST_SHAPE - fit.features["unusual_shape"]) / (MOST_SHAPE - USUAL_SHAPE)
+    return float(np.clip(covered, 0, 1) * np.clip(shaped, 0, 1))
 
 
 @lru_cache(maxsize=1)

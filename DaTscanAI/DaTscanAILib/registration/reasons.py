@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .quality import INPUTS, MOST_TURN, other_tracer_score, quality_inputs, quality_model
+from .quality import INPUTS, MOST_TURN, USUAL_SHAPE, other_tracer_score, quality_inputs, quality_model
 from .template import Template
 from .template_fit import Fit
 
@@ -33,6 +33,8 @@ def reason_of(fit: Fit, template: Template, cut_away: bool) -> str:
         return _REASONS["turn"]
     if features["coverage"] < _CUT:
         return _REASONS["coverage"]
+    if features["unusual_shape"] > USUAL_SHAPE:
+        return _REASONS["unusual_shape"]
     model = quality_model()
     inputs = quality_inputs(fit, other_tracer_score(fit, template))
     against = np.array(model["weights"]) * (inputs - np.array(model["typical"]))
