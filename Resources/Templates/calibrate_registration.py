@@ -5,11 +5,13 @@
     python -m DaTscanAILib simulate --count 200 --seed 330000 --variation 1.6 $FAMILIES --output MORE/varied
     python -m DaTscanAILib simulate --count 50 --seed 331000 --subtype burst $FAMILIES --output MORE/severe
     python -m DaTscanAILib simulate --count 20 --seed 332000 --subtype PATTERN --variation 1.3 $FAMILIES \\
-        --output MORE/PATTERN    # seed 332100 and so on for the next of patterns.ATYPICAL_SHARES
+        --output MORE/atypical_PATTERN    # seed 332100 and so on for the next of patterns.ATYPICAL_SHARES
+    SOME="colin27 icbm152 colin27_broad icbm152_long colin27_pale"
+    OTHERS="icbm152_broad colin27_long icbm152_pale colin27_wide_ventricles icbm152_wide_ventricles"
     python Resources/Templates/build_fpcit_basis.py ALL --anatomies $SOME --output some.npz       # ALL: links to all
     python Resources/Templates/build_fpcit_basis.py ALL --anatomies $OTHERS --output others.npz
-    python Resources/Templates/calibrate_registration.py USUAL --more MORE/* --workers 2 \\
-        --without some.npz $OTHERS --without others.npz $SOME
+    python Resources/Templates/calibrate_registration.py USUAL --workers 2 \\
+        --more MORE/varied MORE/severe MORE/atypical_* --without some.npz $OTHERS --without others.npz $SOME
 
 Every case is a fit from one start: scans of the training heads that did not make the template (those before seed
 300900 did), and of more cohorts: heads whose sizes and shapes lie further apart, as unknown ones do, and uptakes that
@@ -58,7 +60,7 @@ from DaTscanAILib.registration.template import load_template, read_template
 from DaTscanAILib.simulation import nonsense
 from DaTscanAILib.simulation.pose import rotation
 
-CHANGED, AS_STORED = 4, 1  # every so many scans give the variants and the other images too; a number that does not
+CHANGED = 4  # every so many scans of the first cohort give the variants and the other images too
 TURNS = {
     "pitch 35": (35, 0, 0),
     "pitch -35": (-35, 0, 0),
@@ -108,10 +110,11 @@ def variants(voxels, affine, truth):
         yield f"{name} half", np.where(half, voxels, 0), affine, None, False
 
 
-def cases_of_scan(truth_file, number, bases):
+def cases_of_scan(truth_file, turn, bases):
     """[(kind, landmark error or NaN, fit)] of one simulated scan, its variants, and images that are none.
 
     Args:
+        turn: of the kinds of other images; None for the scan as it is stored alone.
         bases: `{head: file}` of a basis that the head had no part in.
     """
     truth = json.loads(truth_file.read_text())
@@ -121,14 +124,13 @@ def cases_of_scan(truth_file, number, bases):
     if truth["anatomy"] in bases:
         other = read_basis(bases[truth["anatomy"]])
         cases += judged(UNKNOWN_HEAD, scan.voxels, scan.affine, scanner_from_mni, other)
-    if number % CHANGED:
+    if turn is None:
         return cases
     if truth["storage"] == "plain":
         for name, voxels, affine, changed, whole in variants(scan.voxels, scan.affine, scanner_from_mni):
             cases += judged(name, voxels, affine, changed if whole else None)
-    seed, turn = truth["seed"], number // CHANGED
     for kind in (nonsense.KINDS[turn % len(nonsense.KINDS)], ("perfusion", "fdg")[turn % 2]):
-        cases += judged(kind, *nonsense.simulate_nonsense(kind, seed), None)
+        cases += judged(kind, *nonsense.simulate_nonsense(kind, truth["seed"]), None)
     return cases
 
 
@@ -162,9 +164,9 @@ def main():
     bases = {head: Path(basis) for basis, *heads in arguments.without for head in heads}
     files = truths(arguments.cohort)
     more = [file for folder in arguments.more for file in truths(folder)]
-    numbers = [*range(len(files)), *[AS_STORED] * len(more)]
+    turns = [None if k % CHANGED else k // CHANGED for k in range(len(files))] + [None] * len(more)
     with ProcessPoolExecutor(arguments.workers) as pool:
-        by_scan = list(pool.map(partial(cases_of_scan, bases=bases), [*files, *more], numbers))
+        by_scan = list(pool.map(partial(cases_of_scan, bases=bases), [*files, *more], turns))
     if arguments.fits:
         arguments.fits.write_bytes(pickle.dumps(by_scan))
     calibrate(by_scan)

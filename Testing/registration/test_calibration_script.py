@@ -9,7 +9,7 @@ from DaTscanAILib.base.resources import resource_path
 from DaTscanAILib.registration.quality import INPUTS
 
 sys.path.insert(0, str(resource_path("Templates")))
-calibration = pytest.importorskip("calibrate_registration", reason="needs scikit-learn")
+import calibrate_registration as calibration
 
 
 @pytest.fixture

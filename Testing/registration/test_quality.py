@@ -65,7 +65,7 @@ def test_the_reason_names_what_weighs_most(features, words):
 
 @pytest.mark.parametrize(("shape", "factor"), [(0.7, 1), (2.5, 1), (2.75, 0.5), (3.0, 0), (9.0, 0)])
 def test_a_shape_that_no_head_has_is_refused_whatever_the_rest_says(shape, factor):
-    """A scan whose slices were stated 1 mm apart in place of 3.5 fits perfectly, and was accepted for a day."""
+    """A scan whose slices were stated 1 mm apart in place of 3.5 fits perfectly otherwise, and was accepted once."""
     assert limits_factor(fit_with(unusual_shape=shape)) == pytest.approx(factor)
     assert (quality_of(fit_with(unusual_shape=shape), load_template()) > 0) == (factor > 0)
 

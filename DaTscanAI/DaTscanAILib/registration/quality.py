@@ -13,8 +13,9 @@ ACCEPTED_FROM = 0.5
 SURE_FROM = 0.8  # below it a person is asked to look, and other starts are tried
 GOOD_ERROR = 4.0  # mm, mean over `LANDMARKS`
 MOST_TURN = 4.0  # standard deviations of 15 degrees
-# Standard deviations of sizes and shears. Of 3,434 good fits of the calibration none lies above 2.5, of the far ones
-# a third; a scan with wrong voxel sizes, which no calibration holds, fits perfectly at 9.
+# Standard deviations of sizes and shears. Of the good fits that the calibration was made of none lies above 2.5, of
+# the far ones a third (counted by a loop); slices stated 1 mm apart in place of 3.5, which no calibration holds, lie
+# at 9 and fit perfectly otherwise.
 USUAL_SHAPE, MOST_SHAPE = 2.5, 3.0
 TYPICAL_TRACER_SCORE = -2.2  # of DAT scans
 
@@ -39,8 +40,9 @@ def quality_of(fit: Fit, template: Template) -> float:
     """Logistic model of a fit's features, made by `Resources/Templates/calibrate_registration.py`.
 
     A brain of which less than 70 % is in the field of view is never accepted, whatever the rest of it looks like, nor
-    is a head turned by more than 60 degrees against the header. A header that runs back to front, or that exchanges
-    two axes, looks like a turn of 180 or 90 degrees, as brains are nearly symmetric, but exchanges left and right.
+    is a head turned by more than 60 degrees against the header, nor a shape that no head has. A header that runs back
+    to front, or that exchanges two axes, looks like a turn of 180 or 90 degrees, as brains are nearly symmetric, but
+    exchanges left and right.
     """
     model = quality_model()
     inputs = quality_inputs(fit, other_tracer_score(fit, template))

@@ -50,9 +50,7 @@ def samples(workspace: Workspace) -> tuple[Sample, Sample | None]:
     of_camera = np.flatnonzero(chosen)
     seed, shares = workspace.options.seed, workspace.options.paper_shares
     used = of_camera[papers_classes(workspace.truth[of_camera], PAPER_REDUCED, PAPER_NORMAL, seed, shares)]
-    sites = {one.case.site for one in workspace.scans}
-    only = camera or (sites.pop() if len(sites) == 1 else None)
-    what = f"camera {only}" if only else "all cameras of the manifest"
+    what = f"camera {camera}" if camera else "all cameras of the manifest"
     main = _sample(workspace, [workspace.scans[k] for k in used], "slabs", what)
     if workspace.options.independent is not None:
         scans, failed = workspace.prepare(workspace.options.independent, "prepared_independent")
@@ -69,8 +67,8 @@ def samples(workspace: Workspace) -> tuple[Sample, Sample | None]:
 def one_camera(workspace: Workspace) -> tuple[str | None, np.ndarray]:
     """The camera whose scans are "original", and bool, which scans are its: PPMI's scans are nearly of one kind.
 
-    It is the one that the options name, or else that of most scans, if it has the paper's numbers of both classes;
-    None and all scans without such a camera.
+    It is the one that the options name, or else that of most scans, if it has the paper's numbers of both classes, or
+    the only one; None and all scans without such a camera.
 
     Raises:
         DaTscanError: too few scans of the camera named.
@@ -85,7 +83,8 @@ def one_camera(workspace: Workspace) -> tuple[str | None, np.ndarray]:
         reduced = workspace.truth[sites == name]
         if reduced.sum() >= PAPER_REDUCED and (~reduced).sum() >= PAPER_NORMAL:
             return str(name), sites == name
-    return None, np.ones(len(sites), bool)
+    only = str(names[0]) if len(names) == 1 and (sites == names[0]).all() else None
+    return only, np.ones(len(sites), bool)
 
 
 def measure(voxels: np.ndarray) -> dict[str, tuple]:
