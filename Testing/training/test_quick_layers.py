@@ -39,16 +39,33 @@ def test_the_network_comes_back_as_it_was_but_for_what_a_step_has_taught():
     layers, state = list(network), copy.deepcopy(network.state_dict())
     with quick_layers(network, "cpu"):
         assert list(network) != layers
-        convolved = network[:5](torch.rand(2, *NETWORKS["compact-regional"]))
-        assert convolved.is_contiguous(memory_format=torch.channels_last_3d)
+        for layers_passed in (2, 5):  # the first convolution sees one channel, of which layouts do not tell
+            convolved = network[:layers_passed](torch.rand(2, *NETWORKS["compact-regional"]))
+            assert convolved.is_contiguous(memory_format=torch.channels_last_3d)
         optimizer = torch.optim.SGD(network.parameters(), 0.01)
         network(torch.rand(2, *NETWORKS["compact-regional"])).sum().backward()
         optimizer.step()
     assert all(one is other for one, other in zip(network, layers, strict=True))
-    assert all(parameter.is_contiguous() for parameter in network.parameters())
+    for parameter in network.parameters():
+        assert parameter.stride() == torch.empty(parameter.shape).stride()
     assert not torch.equal(network[1].weight, state["1.weight"])
     network.load_state_dict(state)
     assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["nazari2021-striatum", "wenzel2019"])
+def test_gradients_reach_the_last_rectifier_with_channels_together(name):
+    network = build_network(name, input_shape=NETWORKS[name])
+    place = next(k for k, layer in enumerate(network) if isinstance(layer, torch.nn.Flatten))
+    seen = []
+    with quick_layers(network, "cpu"):
+        features = network[:place](torch.rand(2, *NETWORKS[name]))
+        features.register_hook(seen.append)
+        network[place:](features).sum().backward()
+    (gradients,) = seen
+    layout = torch.channels_last_3d if gradients.ndim == 5 else torch.channels_last
+    assert features.is_contiguous(memory_format=layout)
+    assert gradients.is_contiguous(memory_format=layout)
 
 
 def test_on_a_gpu_nothing_is_changed():
