@@ -345,6 +345,19 @@ def test_a_corner_of_nan_is_marked_and_no_uptake(tmp_path):
     assert (scan.voxels[~scan.covered] == 0).all()
 
 
+def test_the_ragged_edge_of_a_mask_is_no_hole(tmp_path):
+    """Voxels that touch what is not covered by a corner or an edge alone, as a resampled mask of the brain has them."""
+
+    def ragged(voxels):
+        x, y, z = np.indices(voxels.shape)
+        voxels[x + y + z < 12] = np.nan
+        voxels[4, 4, 4] = np.nan  # beside (3, 3, 4) and (3, 4, 4)
+        voxels[5, 5, 5] = np.nan  # beside (4, 4, 4) by a corner
+
+    scan, voxels, _ = with_nan(tmp_path, ragged)
+    np.testing.assert_array_equal(scan.covered, ~np.isnan(voxels))
+
+
 def test_one_nan_inside_the_image_is_refused_with_what_to_do(tmp_path):
     def hole(voxels):
         around(voxels)

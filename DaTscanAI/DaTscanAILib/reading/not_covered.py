@@ -50,12 +50,15 @@ def without_uncovered(name: str, scan: Scan) -> Scan:
 
 
 def _enclosed(missing):
-    """How many of the missing voxels have no way to the border through missing ones."""
+    """How many of the missing voxels have no way to the border through missing ones, corner to corner too.
+
+    The ragged edge of a mask that was resampled has single voxels that touch the outside by an edge or a corner alone.
+    """
     from scipy import ndimage
 
     if not missing.any():
         return 0
-    labels, _ = ndimage.label(missing)
+    labels, _ = ndimage.label(missing, np.ones((3, 3, 3)))
     faces = [labels.take(end, axis) for axis in range(3) for end in (0, -1)]
     at_border = np.unique(np.concatenate([face.ravel() for face in faces]))
     return int(np.count_nonzero(missing & ~np.isin(labels, at_border)))
