@@ -14,13 +14,14 @@ from DaTscanAILib.base.errors import DaTscanError
 from DaTscanAILib.base.resources import resource_path
 from DaTscanAILib.classification import dat_spect_ud
 from DaTscanAILib.classification.answer import Classification, Classifier
-from DaTscanAILib.classification.import_model import import_model
+from DaTscanAILib.classification.import_model import HEIGHT, import_model
 from DaTscanAILib.classification.model_folder import find_model, write_model
 from DaTscanAILib.classification.networks import build_network
 from DaTscanAILib.classification.second_reader import with_second_reader
 from DaTscanAILib.cli import main as cli
 from DaTscanAILib.explanation.gradient_times_input import GradientTimesInput
 from DaTscanAILib.explanation.methods import LRP
+from DaTscanAILib.explanation.reference import shipped_reference
 from DaTscanAILib.mni.atlas import GRID_SHAPE, load_atlas
 from DaTscanAILib.quantification.sbr import Quantification
 from DaTscanAILib.reading.scan import read_scan
@@ -47,11 +48,19 @@ def imported(request, tmp_path_factory):
     return weights, request.param, Classifier(find_model(weights / "model"), "cpu")
 
 
+def test_the_slab_lies_where_normal_scans_have_most_striatal_signal():
+    """"Through the centre of the striatum" (Budenkotte 2024), of which no height in MNI space is published."""
+    normal, striatum = shipped_reference("normal").voxels, np.isin(load_atlas().regions, (1, 2, 3, 4))
+    heights = np.arange(-12.0, 17.0, 2.0)
+    signal = [np.sum((normal - 1) * striatum * dat_spect_ud.slab_weights(height)) for height in heights]
+    assert heights[np.argmax(signal)] == HEIGHT
+
+
 def test_the_imported_networks_compute_what_the_published_ones_do(imported, scan):
     """Against the functional form of `dat_spect_ud.py`, which was checked against the papers' own code."""
     weights, name, classifier = imported
     ensemble = dat_spect_ud.load_ensemble(weights, name)
-    given = dat_spect_ud.network_input(dat_spect_ud.slab(scan, 4.0))
+    given = dat_spect_ud.network_input(dat_spect_ud.slab(scan, HEIGHT))
     np.testing.assert_allclose(classifier.model.network_input(scan, load_atlas()), given, rtol=1e-6, atol=1e-6)
     image = torch.from_numpy(given)[None, None]
     for network, member in zip(classifier.networks, ensemble.members, strict=True):
@@ -63,7 +72,7 @@ def test_the_imported_networks_compute_what_the_published_ones_do(imported, scan
 def test_so_many_votes_decide(imported, scan, votes):
     weights, name, classifier = imported
     of_members = dat_spect_ud.load_ensemble(weights, name).votes(
-        dat_spect_ud.network_input(dat_spect_ud.slab(scan, 4.0))[None]
+        dat_spect_ud.network_input(dat_spect_ud.slab(scan, HEIGHT))[None]
     )[0]
     before = classifier.model
     classifier.model = replace(before, rule=replace(before.rule, votes=votes))
@@ -89,7 +98,7 @@ def test_the_map_lies_in_the_slab_and_sums_to_the_answer_without_biases(tmp_path
     write_published_weights(tmp_path, "acc", biased=False)
     classifier = Classifier(import_model("dat_spect_ud", tmp_path, tmp_path / "model"), "cpu")
     answer = classifier.classify(scan, map_method=LRP)
-    inside = dat_spect_ud.slab_weights(4.0) > 0
+    inside = dat_spect_ud.slab_weights(HEIGHT) > 0
     assert not answer.relevance[:, :, ~inside].any()
     image = torch.from_numpy(classifier.model.network_input(scan, load_atlas()))[None, None]
     differences = [float(logits[1] - logits[0]) for logits in (network(image)[0] for network in classifier.networks)]
