@@ -371,6 +371,7 @@ def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch)
         "network",
         "classification_tree",
         "sbr_of_the_lower_putamen",
+        "relevance_of_the_ipsilateral_putamen_above_a_learned_cut",
         "tries",
     )
     summary = check_outputs("nazari2021-lrp", tmp_path / "out", figures, tables)
@@ -399,6 +400,12 @@ def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch)
         relevance = classifier.classify(voxels, map_method=method).relevance
         putamen = lower_putamen_relevance(relevance)[0]
         assert float(answers[0][f"ipsilateral_putamen_{column}"]) == pytest.approx(putamen, rel=1e-4)
+    by_cut = "relevance of the ipsilateral putamen above a learned cut"
+    for row in answers:
+        above = float(row["ipsilateral_putamen_relevance"]) > summary["results"]["learned_cut"]
+        assert row[by_cut] == ("reduced" if above else "normal")
+    area = summary["results"]["roc_auc_of_putamen_relevance"]["value"]
+    assert float(study["putamen_roc_auc"]) == pytest.approx(area)
     wrong = sorted(row["case"] for row in answers if row["label"] != row["network"])
     pictures = sorted(path.stem for path in (tmp_path / "out" / "figures" / "misclassified").glob("*.png"))
     assert pictures == wrong

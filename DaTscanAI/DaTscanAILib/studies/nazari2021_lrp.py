@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..classification.answer import Classifier
+from ..classification.model_folder import Model
 from ..evaluation.metrics import classification_metrics, roc_auc, youden_cutoff
 from ..reporting.panels import AXIAL_POSITIONS, relevance_limit
+from ..training.relevance_cut import cut_and_band
 from .figures import roc_figure, stacked_histogram_figure
 from .group_maps import GROUPS, explain, map_of, map_row, rows_figure, scan_row
 from .model_training import write_learning_curves
@@ -36,6 +38,7 @@ PAPERS_SETS = (864, 144, 288)
 SHARES = tuple(count / 1296 for count in PAPERS_SETS)
 TREE_DEPTH, LEAST_IN_LEAF = 3, 5
 SIGN = "relevance of the ipsilateral putamen"
+LEARNED_CUT = "relevance of the ipsilateral putamen above a learned cut"
 GRADIENTS = "integrated gradients of the ipsilateral putamen"
 PUBLISHED = {  # by the network, by the sign of the putamen's relevance
     "accuracy": ("95.8 %", "96.9 %"),
@@ -53,6 +56,8 @@ CHOICES = [
     SILENT_UNITS_CHOICE,
     "The second reading is also made with integrated gradients from the model's reference, the way of the maps that "
     "this software shows by default.",
+    "A third reading takes a cut on the putamen's relevance in place of its sign: where a logistic fit to the validation "
+    "scans finds both labels equally likely.",
     "The heat map is the mean of the true positives minus that of the true negatives: positive argues for reduced.",
     "The cut-off of the SBR (lower putamen) and the classification tree (SBR, asymmetry, caudate/putamen ratio; "
     "depth 3, 5 scans a leaf at least) are learned from training and validation scans.",
@@ -80,9 +85,11 @@ def run(workspace: Workspace) -> Findings:
     tested = np.flatnonzero(sets == 2)
     scans, truth = [workspace.scans[k] for k in tested], workspace.truth[tested]
     explained = explain(workspace, "test", model, scans, truth, gradients=True)
+    cut = learned_cut(workspace, model, np.flatnonzero(sets == 1))
     answers = {
         "network": explained.difference > 0,
         SIGN: explained.putamen > 0,
+        LEARNED_CUT: explained.putamen > cut,
         GRADIENTS: explained.gradients > 0,
         **conventional(workspace, sets),
     }
@@ -91,7 +98,14 @@ def run(workspace: Workspace) -> Findings:
     _write_tables(workspace, scans, explained, answers, metrics)
     differences = write_division(workspace, sets)
     _draw(workspace, scans, truth, explained, model)
-    return _findings(workspace, plan, sets, explained, truth, metrics, model, differences, tries)
+    return _findings(workspace, plan, sets, explained, truth, metrics, model, differences, tries, cut)
+
+
+def learned_cut(workspace: Workspace, model: Model, validation: np.ndarray) -> float:
+    """The cut on the lower putamen's relevance from the validation scans, by their numbers in the workspace."""
+    truth = workspace.truth[validation]
+    explained = explain(workspace, "validation", model, [workspace.scans[k] for k in validation], truth)
+    return cut_and_band(truth, explained.putamen)[0]
 
 
 def sbr_features(one) -> list[float]:
@@ -209,7 +223,7 @@ def inconsistent(explained, truth: np.ndarray) -> dict[str, int]:
     }
 
 
-def _findings(workspace, plan, sets, explained, truth, metrics, model, differences, tries):
+def _findings(workspace, plan, sets, explained, truth, metrics, model, differences, tries, cut):
     errors = inconsistent(explained, truth)
     return Findings(
         title="Relevance maps of a network for the whole brain",
@@ -226,6 +240,8 @@ def _findings(workspace, plan, sets, explained, truth, metrics, model, differenc
             "groups": {name: explained.counts[name] for name in GROUPS},
             "test": {name: as_numbers(shares) for name, shares in metrics.items()},
             "roc_auc": roc_auc(truth, explained.difference).as_dict(),
+            "roc_auc_of_putamen_relevance": roc_auc(truth, explained.putamen).as_dict(),
+            "learned_cut": cut,
             "errors": errors,
             "model": f"models/{model.folder.name}",
             "tries": tries,
@@ -249,7 +265,7 @@ def _comparison(metrics, errors):
     ]
     others = [
         (f"{name[0].upper()}{name[1:]}: accuracy", "not at hand", percent(metrics[name]["accuracy"]))
-        for name in (GRADIENTS, "SBR of the lower putamen", "classification tree")
+        for name in (LEARNED_CUT, GRADIENTS, "SBR of the lower putamen", "classification tree")
     ]
     contradicted = "{contradicted_by_relevance} of {errors}".format(**errors)
     return [

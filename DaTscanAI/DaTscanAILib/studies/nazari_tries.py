@@ -38,7 +38,7 @@ COLUMNS = (
     *("try", "seed", "input", "reference", "dense_rate", "warm_up", "initial_scale", "normalized_dense"),
     *("epochs", "validation_loss"),
     *("live_units", "accuracy", "sensitivity", "specificity", "roc_auc"),
-    *("sign_accuracy", "sign_sensitivity", "sign_specificity", "gradients_accuracy"),
+    *("sign_accuracy", "sign_sensitivity", "sign_specificity", "putamen_roc_auc", "gradients_accuracy"),
 )
 
 
@@ -120,7 +120,8 @@ def _record(workspace, name, plan, sets, model, explained, key):
         for prefix, score in scores.items()
         for measure, share in classification_metrics(explained.truth, score > 0).items()
     }
-    area = roc_auc(explained.truth, explained.difference)
+    areas = [roc_auc(explained.truth, score) for score in (explained.difference, explained.putamen)]
+    area, putamen = (None if one is None else one.value for one in areas)
     return {
         "try": name,
         "seed": plan.seed,
@@ -133,7 +134,8 @@ def _record(workspace, name, plan, sets, model, explained, key):
         "epochs": len(curve),
         "validation_loss": min(point["validation_loss"] for point in curve),
         "live_units": live_units(model, [workspace.scans[k] for k in np.flatnonzero(sets == 1)]),
-        "roc_auc": None if area is None else area.value,
+        "roc_auc": area,
+        "putamen_roc_auc": putamen,
         **{name: None if one is None else one.value for name, one in shares.items() if name in COLUMNS},
     }
 
