@@ -37,7 +37,7 @@ def trust(residual: np.ndarray, weight: np.ndarray, inside: np.ndarray) -> np.nd
     return 1 / (1 + surprise / np.float32(max(_HALF_TRUST_AT**2 * typical, 1e-9)))
 
 
-def residual_features(values, residual, weight, inside, points, brain) -> dict[str, float]:
+def residual_features(values, residual, weight, inside, points) -> dict[str, float]:
     """How much of the scan the template leaves unexplained.
 
     Args:
@@ -46,7 +46,6 @@ def residual_features(values, residual, weight, inside, points, brain) -> dict[s
         weight: `(n,)` inverse variances expected of it.
         inside: `(n,)` bool, covered by the scan.
         points: `(n, 3)` MNI mm.
-        brain: `(n,)` bool.
     """
     trusted = trust(residual, weight, inside)
     robust = weight * inside * trusted
@@ -55,7 +54,6 @@ def residual_features(values, residual, weight, inside, points, brain) -> dict[s
     left = float((robust * residual**2).sum())
     below = points[:, 2] < _BELOW_BRAIN
     return {
-        "coverage": float(inside[brain].mean()),
         "unexplained": left / max(float((robust * centered**2).sum()), 1e-9),
         "residual": float(np.sqrt(left / total)),
         "strange": _share(trusted[inside & ~below] < _STRANGE, 1.0),

@@ -36,6 +36,10 @@ _COARSE_STEPS, _FINE_STEPS = (10, 6), 30  # at most
 # A step of at least this share of the one before, in its direction, is one of a slow approach that goes on so.
 _SLOW_FROM, _SAME_DIRECTION, _LONGEST_STRIDE = 0.3, 0.9, 4.0
 _TRUST_ROUNDS = 5
+# Of the template's smoothing: points so near to an end of the image are left out of the fine level; elsewhere less than
+# 2 % of what a smoothed voxel is a mean of lies beyond the end. With them, heads that the field of view cuts above and
+# below were squeezed into it. An image with parts that are not covered may end right at the brain: it keeps them.
+_MARGIN = 0.9
 _POINTS_PER_DATUM = 5.0  # smoothing makes neighboring points repeat each other: so many count as one
 _LOST = 0.05  # share of points inside the scan under which a fit has left it
 _STEP_DONE = np.array([0.03] * 3 + [3e-4] * 9)  # mm, then rad and log zooms
@@ -78,7 +82,10 @@ class TemplateFitter:
 
     @cached_property
     def _fine(self):
-        return self._level(*_FINE)
+        level = self._level(*_FINE)
+        if level.scan.covered is None:
+            level.scan = level.scan.within(_MARGIN * self.template.fwhm)
+        return level
 
     def _level(self, fwhm, *others):
         return _Level(self.scan.smoothed(fwhm, every=2 if fwhm else 1), self.template, *others)
@@ -181,11 +188,17 @@ class _Level:
         values, gradient = values / np.float32(coefficients[0]), gradient / np.float32(gain * coefficients[0])
         residual = values - self.fitted(np.array([1.0, *pattern]))
         features = {
-            **residual_features(values, residual, self.weight, inside, self.points, self.brain),
+            **residual_features(values, residual, self.weight, inside, self.points),
             **shape_features(parameters, pattern),
+            "coverage": self.coverage(parameters),
             "disagreement": self.disagreement(parameters, gradient, residual, self.weight * inside * trusted),
         }
         return Fit(parameters, pattern, features)
+
+    def coverage(self, parameters):
+        """Share of the brain in the image, its margin counted too."""
+        points = self.points[self.brain]
+        return float(self.scan.within(0.0).sample(affine_from_parameters(parameters), points)[2].mean())
 
     def disagreement(self, parameters, gradient, residual, weight):
         """Largest shift in mm of the landmarks when one part of the head is left out: one step of Gauss-Newton."""
