@@ -236,6 +236,21 @@ def test_a_gland_that_the_field_of_view_cuts_is_no_hole():
     assert overflow_of(middle, "x") is not None
 
 
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_mask_that_runs_through_a_hot_spot_is_no_hole(marked):
+    """A gland at the ragged edge of a brain's mask: what is cut away lies between its highest values."""
+    x, y, z = np.ogrid[:64, :64, :40]
+    gland = np.exp(-((x - 20) ** 2 + (y - 30) ** 2 + (z - 20) ** 2) / 200).astype(np.float32)
+    covered = np.broadcast_to((np.abs(x - 21) > 1) | (y > 33), gland.shape)
+    covered = covered & ~((x == 23) & (y == 34))  # a step further in, by a corner
+    cut = np.where(covered, gland, 0).astype(np.float32)
+    scan = Scan(cut, np.diag([3.0, 3, 3, 1]), Path("cut.nii"), "NIfTI", covered=covered if marked else None)
+    assert sum((np.abs(np.diff(cut, axis=axis)) > 0.8).sum() for axis in range(3)) >= 3
+    assert overflow_of(scan, "x") is None
+    closed_in = np.where((np.abs(y - 30) < 4) & (np.abs(z - 20) < 4), cut, gland)  # the same without a way out
+    assert overflow_of(replace(scan, voxels=closed_in, covered=None), "x") is not None
+
+
 REFUSALS = {
     "stored in 1 grey levels, too few": integers(4),
     "share the scan's highest value, so the uptake was cut off": clipped(99.5),

@@ -50,15 +50,19 @@ def without_uncovered(name: str, scan: Scan) -> Scan:
 
 
 def _enclosed(missing):
-    """How many of the missing voxels have no way to the border through missing ones, corner to corner too.
+    """How many of the missing voxels have no way to the border through missing ones."""
+    return int(np.count_nonzero(missing & ~from_the_border(missing)))
+
+
+def from_the_border(mask: np.ndarray) -> np.ndarray:
+    """The parts of a mask that reach the border of the image, corner to corner too, bool as `mask`.
 
     The ragged edge of a mask that was resampled has single voxels that touch the outside by an edge or a corner alone.
     """
     from scipy import ndimage
 
-    if not missing.any():
-        return 0
-    labels, _ = ndimage.label(missing, np.ones((3, 3, 3)))
-    faces = [labels.take(end, axis) for axis in range(3) for end in (0, -1)]
-    at_border = np.unique(np.concatenate([face.ravel() for face in faces]))
-    return int(np.count_nonzero(missing & ~np.isin(labels, at_border)))
+    if not mask.any():
+        return mask
+    labels, _ = ndimage.label(mask, np.ones((3, 3, 3)))
+    ends = [labels.take(end, axis).ravel() for axis in range(3) for end in (0, -1)]
+    return mask & np.isin(labels, np.unique(np.concatenate(ends)))
