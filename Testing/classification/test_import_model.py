@@ -49,7 +49,7 @@ def imported(request, tmp_path_factory):
 
 
 def test_the_slab_lies_where_normal_scans_have_most_striatal_signal():
-    """"Through the centre of the striatum" (Budenkotte 2024), of which no height in MNI space is published."""
+    """ "Through the centre of the striatum" (Budenkotte 2024), of which no height in MNI space is published."""
     normal, striatum = shipped_reference("normal").voxels, np.isin(load_atlas().regions, (1, 2, 3, 4))
     heights = np.arange(-12.0, 17.0, 2.0)
     signal = [np.sum((normal - 1) * striatum * dat_spect_ud.slab_weights(height)) for height in heights]

@@ -346,7 +346,7 @@ def test_a_corner_of_nan_is_marked_and_no_uptake(tmp_path):
 
 
 def test_the_ragged_edge_of_a_mask_is_no_hole(tmp_path):
-    """Voxels that touch what is not covered by a corner or an edge alone, as a resampled mask of the brain has them."""
+    """Voxels that touch what is not covered by a corner or an edge alone, as a resampled mask has them."""
 
     def ragged(voxels):
         x, y, z = np.indices(voxels.shape)

@@ -22,8 +22,8 @@ from .preprocessing import Preprocessing
 from .weights import file_sha256
 
 KINDS = ("dat_spect_ud",)
-# Of the slab's middle, mm MNI z. Published is "through the centre of the striatum": at 0 a slab of our mean normal scan
-# holds most striatal signal, and of simulated scans `acc` read most as labelled (4, before, fewer; see CHANGELOG).
+# Of the slab's middle, mm MNI z. Published is "through the centre of the striatum": at 0 a slab of our mean normal
+# scan holds most striatal signal, and of simulated scans `acc` reads more as labelled than at 4, as it was before.
 HEIGHT = 0.0
 _BLOCKS = ((1,), (3,), (5, 6))  # places of the residual blocks in our network, by stage
 _FIRST = (0, 2, 4)  # of the first convolutions

@@ -57,7 +57,7 @@ def _enclosed(missing):
 def from_the_border(mask: np.ndarray) -> np.ndarray:
     """The parts of a mask that reach the border of the image, corner to corner too, bool as `mask`.
 
-    The ragged edge of a mask that was resampled has single voxels that touch the outside by an edge or a corner alone.
+    The ragged edge of a resampled mask has single voxels that touch the outside by an edge or a corner alone.
     """
     from scipy import ndimage
 

@@ -36,9 +36,9 @@ _COARSE_STEPS, _FINE_STEPS = (10, 6), 30  # at most
 # A step of at least this share of the one before, in its direction, is one of a slow approach that goes on so.
 _SLOW_FROM, _SAME_DIRECTION, _LONGEST_STRIDE = 0.3, 0.9, 4.0
 _TRUST_ROUNDS = 5
-# Of the template's smoothing: points so near to an end of the image are left out of the fine level; elsewhere less than
-# 2 % of what a smoothed voxel is a mean of lies beyond the end. With them, heads that the field of view cuts above and
-# below were squeezed into it. An image with parts that are not covered may end right at the brain: it keeps them.
+# Of the template's smoothing: points so near to an end of the image are left out of the fine level; elsewhere less
+# than 2 % of what a smoothed voxel is a mean of lies beyond the end. With them, heads that the field of view cuts
+# above and below were squeezed into it. An image with parts not covered may end right at the brain: it keeps them.
 _MARGIN = 0.9
 _POINTS_PER_DATUM = 5.0  # smoothing makes neighboring points repeat each other: so many count as one
 _LOST = 0.05  # share of points inside the scan under which a fit has left it

@@ -56,8 +56,8 @@ CHOICES = [
     SILENT_UNITS_CHOICE,
     "The second reading is also made with integrated gradients from the model's reference, the way of the maps that "
     "this software shows by default.",
-    "A third reading takes a cut on the putamen's relevance in place of its sign: where a logistic fit to the validation "
-    "scans finds both labels equally likely.",
+    "A third reading takes a cut on the putamen's relevance in place of its sign: where a logistic fit to the "
+    "validation scans finds both labels equally likely.",
     "The heat map is the mean of the true positives minus that of the true negatives: positive argues for reduced.",
     "The cut-off of the SBR (lower putamen) and the classification tree (SBR, asymmetry, caudate/putamen ratio; "
     "depth 3, 5 scans a leaf at least) are learned from training and validation scans.",
