@@ -32,7 +32,11 @@ HEADLINES = {  # of the overview; the first of a study that its summary has
     "kim2018": ("ROC AUC",),
     "quan2019": ("Accuracy, test", "ROC AUC, test"),
     "wenzel2019": ("CNN, original: accuracy", "AAL-SBR, original: accuracy", "AAL-SBR, mixed: accuracy"),
-    "nazari2021-lrp": ("Network: accuracy", "Sign of the putamen's relevance: accuracy"),
+    "nazari2021-lrp": (
+        "Network: accuracy",
+        "Sign of the putamen's relevance: accuracy",
+        "Relevance of the ipsilateral putamen above a learned cut: accuracy",
+    ),
     "nazari2021-extrastriatal": ("Full image: accuracy", "Without striatum: accuracy"),
 }
 LARGEST_TABLE = 200_000  # bytes
