@@ -81,20 +81,21 @@ def histogram_figure(path: Path, truth, score, xlabel: str, cut: float | None = 
 
 
 def stacked_histogram_figure(
-    path: Path, groups: dict[str, np.ndarray], xlabel: str, cut: float | None = None, size=(4.2, 3.6)
+    path: Path, groups: dict[str, np.ndarray], xlabel: str, cuts: dict[str, float], size=(4.2, 3.6)
 ) -> None:
-    """Distribution of a score in several groups, one on top of the other, and the cut as a line.
+    """Distribution of a score in several groups, one on top of the other, and cuts as lines.
 
     Args:
         groups: `{legend: values}`, at most six.
+        cuts: `{legend: value}`, at most three.
     """
 
     def draw(axes):
         bins = np.histogram_bin_edges(np.concatenate(list(groups.values())), 25)
         legends = [f"{name} (n = {len(values)})" for name, values in groups.items()]
         axes.hist(list(groups.values()), bins, stacked=True, color=_line_colors(len(groups)), label=legends)
-        if cut is not None:
-            axes.axvline(cut, color="black", lw=1, ls="--", label=f"cut {cut:.3g}")
+        for (name, cut), style in zip(cuts.items(), ("--", ":", "-."), strict=False):
+            axes.axvline(cut, color="black", lw=1, ls=style, label=f"{name} {cut:.3g}")
         axes.set(xlabel=xlabel, ylabel="Scans")
         axes.legend(frameon=False, fontsize=8)
 

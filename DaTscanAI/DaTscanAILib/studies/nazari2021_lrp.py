@@ -97,7 +97,7 @@ def run(workspace: Workspace) -> Findings:
     tries = run_tries(workspace, plan, sets, form.patience, model, explained)
     _write_tables(workspace, scans, explained, answers, metrics)
     differences = write_division(workspace, sets)
-    _draw(workspace, scans, truth, explained, model)
+    _draw(workspace, scans, truth, explained, model, cut)
     return _findings(workspace, plan, sets, explained, truth, metrics, model, differences, tries, cut)
 
 
@@ -157,7 +157,7 @@ def _write_tables(workspace, scans, explained, answers, metrics):
     write_table(folder / "test_answers.csv", columns, rows)
 
 
-def _draw(workspace, scans, truth, explained, model):
+def _draw(workspace, scans, truth, explained, model, cut):
     folder = workspace.folder("figures")
     area = f"network, AUC {decimal(roc_auc(truth, explained.difference))}"
     putamen = f"putamen relevance, AUC {decimal(roc_auc(truth, explained.putamen))}"
@@ -166,7 +166,7 @@ def _draw(workspace, scans, truth, explained, model):
         folder / "putamen_relevance",
         {name.replace("_", " "): explained.putamen[explained.groups == k] for k, name in enumerate(GROUPS)},
         "Mean relevance of the ipsilateral putamen",
-        0.0,
+        {"the paper's cut": 0.0, "learned cut": cut},
     )
     limit = _limit(explained)
     strips = []
