@@ -96,7 +96,7 @@ def test_the_features_are_those_of_the_final_affine():
     held = fitter.held(fit.parameters)
     for name, value in fit.features.items():
         assert held.features[name] == pytest.approx(value, rel=2e-3, abs=1e-4), name
-    values, _, inside = smooth.within(0.9 * template.fwhm).sample(fit.scanner_from_mni, template.points)
+    values, _, inside = smooth.sample(fit.scanner_from_mni, template.points, margin=0.9 * template.fwhm)
     model = template.basis @ np.array([1.0, *fit.coefficients], np.float32)
     weight = template.weight * inside
     gain = (weight * model) @ values / ((weight * model) @ model)

@@ -19,26 +19,17 @@ class SmoothScan:
         voxels: `(x, y, z)` float32, finite.
         affine: voxel to scanner RAS mm.
         covered: `(x, y, z)` float32, 0 to 1, how much of each voxel was measured; None where all are.
-        margin: mm from the ends of the image in which `sample` takes nothing for covered. What was smoothed there is
-            a mean of one side alone, and looks like uptake that goes on beyond the end.
     """
 
-    def __init__(
-        self, voxels: np.ndarray, affine: np.ndarray, covered: np.ndarray | None = None, margin: float = 0.0
-    ):
+    def __init__(self, voxels: np.ndarray, affine: np.ndarray, covered: np.ndarray | None = None):
         self.voxels = voxels
         self.affine = affine
         self.covered = covered
-        self.margin = margin
         self.voxel_from_scanner = np.linalg.inv(affine)
 
     def moved(self, change: np.ndarray) -> "SmoothScan":
         """The same voxels elsewhere: the affine multiplied by a 4x4 from the left."""
-        return SmoothScan(self.voxels, change @ self.affine, self.covered, self.margin)
-
-    def within(self, margin: float) -> "SmoothScan":
-        """The same scan with this margin, mm."""
-        return SmoothScan(self.voxels, self.affine, self.covered, margin)
+        return SmoothScan(self.voxels, change @ self.affine, self.covered)
 
     def smoothed(self, fwhm: float, every: int = 1) -> "SmoothScan":
         """Blurred further by `fwhm` mm and thinned to every n-th voxel; what is missing takes no part."""
@@ -46,24 +37,28 @@ class SmoothScan:
         affine = self.affine @ np.diag([every, every, every, 1.0])
         if not fwhm:
             covered = None if self.covered is None else np.ascontiguousarray(self.covered[thin])
-            return SmoothScan(np.ascontiguousarray(self.voxels[thin]), affine, covered, self.margin)
+            return SmoothScan(np.ascontiguousarray(self.voxels[thin]), affine, covered)
         sigma = fwhm / FWHM_PER_SIGMA / voxel_spacing(self.affine)
         if self.covered is None:
-            return SmoothScan(np.ascontiguousarray(_blurred(self.voxels, sigma)[thin]), affine, None, self.margin)
+            return SmoothScan(np.ascontiguousarray(_blurred(self.voxels, sigma)[thin]), affine)
         covered = np.ascontiguousarray(_blurred(self.covered, sigma)[thin])
         voxels = np.ascontiguousarray(_blurred(self.voxels * self.covered, sigma)[thin])
-        return SmoothScan(voxels / np.maximum(covered, 1e-3), affine, covered, self.margin)
+        return SmoothScan(voxels / np.maximum(covered, 1e-3), affine, covered)
 
-    def sample(self, scanner_from_mni: np.ndarray, points: np.ndarray):
-        """Trilinear values, their gradient by voxel index, and which points the scan covers, its margin left out.
+    def sample(self, scanner_from_mni: np.ndarray, points: np.ndarray, margin: float = 0.0):
+        """Trilinear values, their gradient by voxel index, and which points the scan covers.
+
+        Args:
+            margin: mm from the ends of the image in which nothing counts as covered. What was smoothed there is a
+                mean of one side alone, and looks like uptake that goes on beyond the end.
 
         Returns:
             values `(n,)`, gradient `(3, n)`, inside `(n,)` bool.
         """
         index = apply_affine((self.voxel_from_scanner @ scanner_from_mni).astype(np.float32), points).T
         shape = np.array(self.voxels.shape)[:, None]
-        margin = (self.margin / voxel_spacing(self.affine))[:, None]
-        inside = np.logical_and(index >= margin, index <= shape - 1 - margin).all(axis=0)
+        least = (margin / voxel_spacing(self.affine))[:, None]
+        inside = np.logical_and(index >= least, index <= shape - 1 - least).all(axis=0)
         low = np.clip(np.floor(np.clip(index, -1, shape)).astype(np.intp), 0, shape - 2)
         x, y, z = np.clip(index - low, 0, 1)
         flat, (sx, sy, _) = self.voxels.ravel(), np.array(self.voxels.strides) // self.voxels.itemsize

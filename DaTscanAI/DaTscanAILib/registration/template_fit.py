@@ -84,7 +84,7 @@ class TemplateFitter:
     def _fine(self):
         level = self._level(*_FINE)
         if level.scan.covered is None:
-            level.scan = level.scan.within(_MARGIN * self.template.fwhm)
+            level.margin = _MARGIN * self.template.fwhm
         return level
 
     def _level(self, fwhm, *others):
@@ -139,6 +139,8 @@ class _FitLostError(Exception):
 
 class _Level:
     """One smoothing of the scan and the part of the template that is fitted at it."""
+
+    margin = 0.0  # mm, of `SmoothScan.sample`
 
     def __init__(self, scan, template, components, every, firmness):
         self.scan, self.brain = scan, template.brain[::every]
@@ -197,8 +199,7 @@ class _Level:
 
     def coverage(self, parameters):
         """Share of the brain in the image, its margin counted too."""
-        points = self.points[self.brain]
-        return float(self.scan.within(0.0).sample(affine_from_parameters(parameters), points)[2].mean())
+        return float(self.scan.sample(affine_from_parameters(parameters), self.points[self.brain])[2].mean())
 
     def disagreement(self, parameters, gradient, residual, weight):
         """Largest shift in mm of the landmarks when one part of the head is left out: one step of Gauss-Newton."""
@@ -219,7 +220,7 @@ class _Level:
 
     def sampled(self, parameters):
         """Values over the gain, the scan's gradient, what the scan covers, and the gain, with the affine as it is."""
-        values, gradient, inside = self.scan.sample(affine_from_parameters(parameters), self.points)
+        values, gradient, inside = self.scan.sample(affine_from_parameters(parameters), self.points, self.margin)
         weighted = self.basis[:, 0] * self.weight * inside
         gain = float(weighted @ values) / max(float(weighted @ self.basis[:, 0]), 1e-9)
         if inside.mean() < _LOST or not gain > 0:
