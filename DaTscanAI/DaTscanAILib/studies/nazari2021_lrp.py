@@ -4,6 +4,7 @@ Eur J Nucl Med Mol Imaging 49:1176.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,9 +12,10 @@ from ..classification.answer import Classifier
 from ..classification.model_folder import Model
 from ..evaluation.metrics import classification_metrics, roc_auc, youden_cutoff
 from ..reporting.panels import AXIAL_POSITIONS, relevance_limit
+from ..training.preparation import Prepared
 from ..training.relevance_cut import cut_and_band
 from .figures import roc_figure, stacked_histogram_figure
-from .group_maps import GROUPS, explain, map_of, map_row, rows_figure, scan_row
+from .group_maps import GROUPS, Explained, explain, map_of, map_row, rows_figure, scan_row
 from .model_training import write_learning_curves
 from .nazari_networks import (
     ARCHITECTURE_CHOICE,
@@ -75,6 +77,28 @@ class Form:
 FULL, QUICK = Form(40, 5), Form(3, 3)
 
 
+@dataclass(frozen=True)
+class Readings:
+    """The test scans and what every way of reading says of them.
+
+    Attributes:
+        scans: prepared, in the workspace's order.
+        explained: the network's answers and maps.
+        cut: on the lower putamen's relevance, learned on the validation scans.
+        answers: `(n,)` by way of reading, True for reduced.
+    """
+
+    scans: list[Prepared]
+    explained: Explained
+    cut: float
+    answers: dict[str, np.ndarray]
+
+    @cached_property
+    def metrics(self) -> dict:
+        """`classification_metrics` by way of reading."""
+        return {name: classification_metrics(self.explained.truth, answer) for name, answer in self.answers.items()}
+
+
 def run(workspace: Workspace) -> Findings:
     """The whole study."""
     form = workspace.form(FULL, QUICK)
@@ -82,6 +106,37 @@ def run(workspace: Workspace) -> Findings:
     plan = plan_of(workspace, "nazari2021-full", form.epochs)
     model = train_on(workspace, "full", plan, sets, form.patience)
     write_learning_curves(workspace, ["full"])
+    test = _read(workspace, model, sets)
+    tries = run_tries(workspace, plan, sets, form.patience, model, test.explained)
+    _write_tables(workspace, test)
+    differences = write_division(workspace, sets)
+    _draw(workspace, test, model)
+    found = {
+        "balance_of_sets": differences,
+        "largest_age_difference_by_subgroup": subgroup_ages(workspace, sets),
+        **_results(test),
+        "model": f"models/{model.folder.name}",
+        "tries": tries,
+    }
+    return Findings(
+        title="Relevance maps of a network for the whole brain",
+        source="Nazari et al. 2021, Eur J Nucl Med Mol Imaging 49:1176",
+        sizes={
+            **{name: int((sets == k).sum()) for k, name in enumerate(SETS)},
+            "network": plan.architecture,
+            "epochs at most": plan.epochs,
+        },
+        comparison=[*_comparison(test), *summarize_tries(tries)],
+        results=found,
+        choices=CHOICES,
+        deviations=departures(plan, PAPERS_SETS, sets),
+        figures=["mean_maps", "putamen_relevance", "roc", "learning_curves"],
+        warnings=limits(workspace),
+    )
+
+
+def _read(workspace, model, sets):
+    """The test scans, read by the network, by its maps and by the numbers."""
     tested = np.flatnonzero(sets == 2)
     scans, truth = [workspace.scans[k] for k in tested], workspace.truth[tested]
     explained = explain(workspace, "test", model, scans, truth, gradients=True)
@@ -93,12 +148,7 @@ def run(workspace: Workspace) -> Findings:
         GRADIENTS: explained.gradients > 0,
         **conventional(workspace, sets),
     }
-    metrics = {name: classification_metrics(truth, answer) for name, answer in answers.items()}
-    tries = run_tries(workspace, plan, sets, form.patience, model, explained)
-    _write_tables(workspace, scans, explained, answers, metrics)
-    differences = write_division(workspace, sets)
-    _draw(workspace, scans, truth, explained, model, cut)
-    return _findings(workspace, plan, sets, explained, truth, metrics, model, differences, tries, cut)
+    return Readings(scans, explained, cut, answers)
 
 
 def learned_cut(workspace: Workspace, model: Model, validation: np.ndarray) -> float:
@@ -137,12 +187,13 @@ def conventional(workspace: Workspace, sets: np.ndarray) -> dict[str, np.ndarray
     return {"SBR of the lower putamen": low[tested] >= cut, "classification tree": tree.predict(features[tested])}
 
 
-def _write_tables(workspace, scans, explained, answers, metrics):
+def _write_tables(workspace, test):
     folder = workspace.folder("tables")
-    for name, shares in metrics.items():
+    for name, shares in test.metrics.items():
         shares_table(folder / f"{name.replace(' ', '_').lower()}.csv", shares)
     numbers = ["logit_difference", "ipsilateral_putamen_relevance", "ipsilateral_putamen_integrated_gradients"]
-    columns = ["case", "label", *numbers, *answers]
+    columns = ["case", "label", *numbers, *test.answers]
+    explained = test.explained
     rows = [
         [
             one.case.name,
@@ -150,15 +201,16 @@ def _write_tables(workspace, scans, explained, answers, metrics):
             explained.difference[k],
             explained.putamen[k],
             explained.gradients[k],
-            *("reduced" if answer[k] else "normal" for answer in answers.values()),
+            *("reduced" if answer[k] else "normal" for answer in test.answers.values()),
         ]
-        for k, one in enumerate(scans)
+        for k, one in enumerate(test.scans)
     ]
     write_table(folder / "test_answers.csv", columns, rows)
 
 
-def _draw(workspace, scans, truth, explained, model, cut):
-    folder = workspace.folder("figures")
+def _draw(workspace, test, model):
+    folder, explained = workspace.folder("figures"), test.explained
+    truth = explained.truth
     area = f"network, AUC {decimal(roc_auc(truth, explained.difference))}"
     putamen = f"putamen relevance, AUC {decimal(roc_auc(truth, explained.putamen))}"
     roc_figure(folder / "roc", {area: (truth, explained.difference), putamen: (truth, explained.putamen)})
@@ -166,7 +218,7 @@ def _draw(workspace, scans, truth, explained, model, cut):
         folder / "putamen_relevance",
         {name.replace("_", " "): explained.putamen[explained.groups == k] for k, name in enumerate(GROUPS)},
         "Mean relevance of the ipsilateral putamen",
-        {"the paper's cut": 0.0, "learned cut": cut},
+        {"the paper's cut": 0.0, "learned cut": test.cut},
     )
     limit = _limit(explained)
     strips = []
@@ -176,7 +228,7 @@ def _draw(workspace, scans, truth, explained, model, cut):
         strips.append((f"Mean map of the {name}", map_row(explained.means[group], AXIAL_POSITIONS, limit)))
     strips.append(("Heat map: reduced minus normal", map_row(explained.heat, AXIAL_POSITIONS)))
     rows_figure(folder / "mean_maps", strips)
-    _draw_misclassified(workspace, scans, truth, explained, model)
+    _draw_misclassified(workspace, test, model)
 
 
 def _limit(explained):
@@ -184,9 +236,10 @@ def _limit(explained):
     return max(relevance_limit(explained.means[group]) for group in ("true_negative", "true_positive"))
 
 
-def _draw_misclassified(workspace, scans, truth, explained, model):
+def _draw_misclassified(workspace, test, model):
     """Figure 4: every misclassified scan with its map beside the mean maps of both classes, a picture each."""
-    wrong = np.flatnonzero((explained.difference > 0) != truth)
+    scans, explained = test.scans, test.explained
+    wrong = np.flatnonzero(test.answers["network"] != test.explained.truth)
     folder = workspace.folder("figures", "misclassified")
     missing = [k for k in wrong if not (folder / f"{scans[k].case.name}.pdf").exists()]
     if not missing:
@@ -213,48 +266,31 @@ def _draw_misclassified(workspace, scans, truth, explained, model):
         rows_figure(folder / scans[k].case.name, strips, title)
 
 
-def inconsistent(explained, truth: np.ndarray) -> dict[str, int]:
+def inconsistent(explained: Explained) -> dict[str, int]:
     """False answers, and how many of them the putamen's relevance contradicts."""
-    answer = explained.difference > 0
-    wrong = answer != truth
+    wrong = (explained.difference > 0) != explained.truth
     return {
         "errors": int(wrong.sum()),
-        "contradicted_by_relevance": int((wrong & ((explained.putamen > 0) == truth)).sum()),
+        "contradicted_by_relevance": int((wrong & ((explained.putamen > 0) == explained.truth)).sum()),
     }
 
 
-def _findings(workspace, plan, sets, explained, truth, metrics, model, differences, tries, cut):
-    errors = inconsistent(explained, truth)
-    return Findings(
-        title="Relevance maps of a network for the whole brain",
-        source="Nazari et al. 2021, Eur J Nucl Med Mol Imaging 49:1176",
-        sizes={
-            **{name: int((sets == k).sum()) for k, name in enumerate(SETS)},
-            "network": plan.architecture,
-            "epochs at most": plan.epochs,
-        },
-        comparison=[*_comparison(metrics, errors), *summarize_tries(tries)],
-        results={
-            "balance_of_sets": differences,
-            "largest_age_difference_by_subgroup": subgroup_ages(workspace, sets),
-            "groups": {name: explained.counts[name] for name in GROUPS},
-            "test": {name: as_numbers(shares) for name, shares in metrics.items()},
-            "roc_auc": roc_auc(truth, explained.difference).as_dict(),
-            "roc_auc_of_putamen_relevance": roc_auc(truth, explained.putamen).as_dict(),
-            "learned_cut": cut,
-            "errors": errors,
-            "model": f"models/{model.folder.name}",
-            "tries": tries,
-        },
-        choices=CHOICES,
-        deviations=departures(plan, PAPERS_SETS, sets),
-        figures=["mean_maps", "putamen_relevance", "roc", "learning_curves"],
-        warnings=limits(workspace),
-    )
+def _results(test):
+    """The measures of `summary.json` that are of the test scans."""
+    explained, truth = test.explained, test.explained.truth
+    return {
+        "groups": {name: explained.counts[name] for name in GROUPS},
+        "test": {name: as_numbers(shares) for name, shares in test.metrics.items()},
+        "roc_auc": roc_auc(truth, explained.difference).as_dict(),
+        "roc_auc_of_putamen_relevance": roc_auc(truth, explained.putamen).as_dict(),
+        "learned_cut": test.cut,
+        "errors": inconsistent(explained),
+    }
 
 
-def _comparison(metrics, errors):
+def _comparison(test):
     """Lines of the main table: the network, the second reading by the map's sign, other readings."""
+    metrics = test.metrics
     network = [
         (f"Network: {name.replace('_', ' ')}", paper, percent(metrics["network"][name]))
         for name, (paper, _) in PUBLISHED.items()
@@ -267,7 +303,7 @@ def _comparison(metrics, errors):
         (f"{name[0].upper()}{name[1:]}: accuracy", "not at hand", percent(metrics[name]["accuracy"]))
         for name in (LEARNED_CUT, GRADIENTS, "SBR of the lower putamen", "classification tree")
     ]
-    contradicted = "{contradicted_by_relevance} of {errors}".format(**errors)
+    contradicted = "{contradicted_by_relevance} of {errors}".format(**inconsistent(test.explained))
     return [
         *network,
         *sign,
