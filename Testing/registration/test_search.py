@@ -13,6 +13,7 @@ from DaTscanAILib.registration.quality import ACCEPTED_FROM, SURE_FROM
 from DaTscanAILib.registration.search import search
 from DaTscanAILib.registration.smooth_scan import SmoothScan, center_of_head
 from DaTscanAILib.registration.template import load_template
+from DaTscanAILib.registration.template_fit import _Level
 from DaTscanAILib.simulation.pose import MIDDLE
 from DaTscanAILib.simulation.simulator import Settings, simulate_scan
 
@@ -134,6 +135,24 @@ def test_the_best_of_all_starts_is_taken(scan, monkeypatch):
     monkeypatch.setattr(searching, "_SAME_PLACE", -1.0)  # every start is finished
     found = search(scan.voxels, scan.affine, load_template())
     assert found.quality == 0.9
+
+
+@pytest.mark.parametrize(("first", "taken"), [(0.6, 0.6), (0.4, 0.9)])
+def test_an_accepted_fit_gives_way_to_none_that_explains_the_scan_much_worse(first, taken, scan, monkeypatch):
+    """A fit 20 mm off was taken for the sure one in place of the right one, which was doubtful (noisy image)."""
+    qualities, costs = iter([first, 0.1, 0.9, *[0.1] * 20]), iter([1.0, 1.0, 1.3, *[1.0] * 20])
+    monkeypatch.setattr(searching, "quality_of", lambda fit, template: next(qualities))
+    monkeypatch.setattr(searching, "_SAME_PLACE", -1.0)  # every start is finished
+    monkeypatch.setattr(_Level, "cost", lambda *_: next(costs))
+    assert search(scan.voxels, scan.affine, load_template()).quality == taken
+
+
+def test_a_fit_elsewhere_costs_more(scan):
+    fitter = searching._plain(scan.voxels, scan.affine, load_template())
+    right = fitter.fit(searching._start(fitter))
+    for shift in (8.0, 16.0):
+        held = fitter.held(right.parameters + shift * np.eye(12)[1])
+        assert held.cost > (1 + shift / 40) * right.cost
 
 
 def test_a_sure_fit_needs_no_other_start(scan, monkeypatch):

@@ -126,10 +126,23 @@ def test_osem_with_attenuation_correction_recovers_the_cylinder():
 
 
 def test_butterworth_halves_the_power_at_its_cutoff():
-    wave = np.sin(2 * np.pi * 0.05 * np.arange(80) * PIXEL)[:, None, None] * np.ones((1, 4, 4))
-    filtered = butterworth(wave, PIXEL, cutoff=0.05, order=5)
+    cutoff = 30 / (2 * 80 * PIXEL)
+    wave = np.cos(2 * np.pi * cutoff * (np.arange(80) + 0.5) * PIXEL)[:, None, None] * np.ones((1, 4, 4))
+    filtered = butterworth(wave, PIXEL, cutoff, order=5)
     assert filtered.std() / wave.std() == pytest.approx(np.sqrt(0.5), rel=1e-3)
     assert butterworth(np.ones((8, 8, 8)), PIXEL, 0.05, 5) == pytest.approx(np.ones((8, 8, 8)), abs=1e-6)
+
+
+def test_butterworth_is_fouriers_away_from_the_ends_and_lets_no_end_shine_through_the_other():
+    image = np.zeros((32, 32, 64))
+    image[16, 16, 32] = image[16, 16, 1] = 1000.0
+    filtered = butterworth(image, PIXEL, 0.05, 5)
+    squared = sum(np.meshgrid(*[np.fft.fftfreq(n, PIXEL) ** 2 for n in image.shape], indexing="ij", sparse=True))
+    by_fourier = np.fft.ifftn(np.fft.fftn(image) / np.sqrt(1 + (squared / 0.05**2) ** 5)).real
+    assert filtered[..., 24:40] == pytest.approx(by_fourier[..., 24:40], abs=0.05)
+    assert by_fourier[16, 16, -1] > 10
+    assert abs(filtered[16, 16, -1]) < 0.05
+    assert filtered.sum() == pytest.approx(image.sum(), rel=1e-5)
 
 
 # ---- disease, uptake, anatomy

@@ -163,7 +163,7 @@ def test_cameras_stay_within_the_stated_limits():
         ("counts", 0.7e6, 5.0e6),
         ("attenuation", 0.0105, 0.0135),
         ("views", 60, 128),
-        ("butterworth_cutoff", 0.033, 0.046),
+        ("butterworth_cutoff", 0.033, 0.07),
     ):
         values = np.array([getattr(camera, name) for camera in cameras])
         assert low <= values.min() <= values.max() <= high

@@ -18,6 +18,7 @@ from .template import Template
 from .template_fit import Fit, TemplateFitter
 
 _HOPELESS = 0.05  # qualities below it are all the same: they are of fits of other images, and of lost ones
+_MUCH_WORSE = 1.1  # times the cost; fits that end in one place differ by less than 1 %
 _SAME_PLACE = 3.0  # mm between the landmarks of two coarse fits that need not both be finished
 _LEAST_ZEROS = 0.2  # of the voxels, for zeros to be taken as not measured
 _BODY_LEVELS = (0.4, 0.2)  # of the 98th percentile
@@ -131,6 +132,16 @@ def _worth(found):
     return (0.0 if hopeless else found.quality, -found.fit.features["unexplained"])
 
 
+def _better(found, best):
+    """Whether a fit of the same scan from another start takes the place of the best one so far.
+
+    One that is accepted gives way to none that explains the scan much worse: fits that have run into a wrong place
+    can look the likelier ones by their quality.
+    """
+    much_worse = found.fit.cost > _MUCH_WORSE * best.fit.cost
+    return _worth(found) > _worth(best) and not (much_worse and best.quality >= ACCEPTED_FROM)
+
+
 def _start(fitter):
     return np.concatenate([center_of_head(fitter.scan.smoothed(12.0, every=2)), PRIOR_MEAN[3:]])
 
@@ -171,7 +182,7 @@ def _from_other_starts(fitter, start, best):
             continue
         found = _judged(fitter, fitter.finish(parameters), without_zeros=best.without_zeros)
         visited += [place, found.scanner_from_mni]
-        best = max(best, found, key=_worth)
+        best = found if _better(found, best) else best
         if best.quality >= SURE_FROM:
             break
     return best

@@ -53,11 +53,13 @@ class Fit:
         parameters: (12,).
         coefficients: (k,) of the components, unit variance expected; empty for a fit that was lost.
         features: what the quality is judged by.
+        cost: what the fit minimizes, for each point inside the scan; infinite for a fit that was lost.
     """
 
     parameters: np.ndarray
     coefficients: np.ndarray
     features: dict[str, float]
+    cost: float = np.inf
 
     @property
     def scanner_from_mni(self) -> np.ndarray:
@@ -195,7 +197,14 @@ class _Level:
             "coverage": self.coverage(parameters),
             "disagreement": self.disagreement(parameters, gradient, residual, self.weight * inside * trusted),
         }
-        return Fit(parameters, pattern, features)
+        return Fit(parameters, pattern, features, self.cost(parameters, pattern, residual, inside))
+
+    def cost(self, parameters, pattern, residual, inside):
+        """Robust squared residuals for each point inside, and the penalties as if all points were inside."""
+        trusted = trust(residual, self.weight, inside)
+        data = float((self.weight * inside * trusted * residual**2).sum()) / max(int(inside.sum()), 1)
+        unusual = np.concatenate([parameters - PRIOR_MEAN, [0.0], pattern])
+        return data + float(unusual @ self.penalty @ unusual) / len(inside)
 
     def coverage(self, parameters):
         """Share of the brain in the image, its margin counted too."""

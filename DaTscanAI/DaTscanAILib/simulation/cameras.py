@@ -53,7 +53,8 @@ def draw_camera(
         scatter_correction=scatter_correction,
         # With scatter in the image 0.05 to 0.11 per cm were best in a phantom (PMC6038970); Lange 2014 gained 22 %.
         chang_attenuation=random.uniform(0.005, 0.009),
-        butterworth_cutoff=random.uniform(0.033, 0.046),
+        # Published: 0.032 to 0.046 (PMC6038970), 0.046 and 0.058 (Winz 2012), 0.064 (PySBR), 0.07 (Kim 2018).
+        butterworth_cutoff=random.uniform(0.033, 0.07),
         butterworth_order=float(random.choice([5, 7, 8, 10])),
         post_filter=random.uniform(6, 10),
         iterations=int(random.integers(2, 6)),
