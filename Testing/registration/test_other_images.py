@@ -113,6 +113,13 @@ def test_some_kinds_are_named_only_when_the_fit_was_refused():
     assert "blood flow" in looks_like(pale, accepted=False)
 
 
+def test_striata_that_are_all_but_gone_are_no_tracer_of_serotonin():
+    """As measured in a simulated scan with burst striata, refused once, and in a tracer of serotonin."""
+    gone = with_parts(white=1.01, ventricles=0.84, striatum=1.265, thalamus=1.34, stem=1.27, cerebellum=1.05)
+    assert looks_like(gone, accepted=True) is None
+    assert "serotonin" in looks_like(with_parts(striatum=2.7, thalamus=2.5, stem=3.8), accepted=True)
+
+
 def test_what_the_field_of_view_lacks_decides_nothing():
     nothing = with_parts(**dict.fromkeys(DAT.parts, np.nan))
     assert looks_like(nothing, accepted=False) is None
