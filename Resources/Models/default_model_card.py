@@ -238,8 +238,8 @@ adopted afterwards (it refused 48 of the 4,000; on the fits that it was made fro
 a few). In the training scans Butterworth filters cut off at 0.033 to 0.046 cycles/mm; the evaluated scans are of the
 present simulator, where they reach 0.07, as published protocols do, and no slice holds what the filter had wrapped
 around from the other end of the image. They were registered and judged as users' scans are. The seeds are those of
-earlier cards, and no limit of the model was changed after they had been looked at; the registration was. The maps were
-examined on the simulator before."""
+earlier cards, and no limit of the model was changed after they had been looked at; the registration was. The maps
+were examined on the simulator before."""
 
 
 def _row(title, cells):
