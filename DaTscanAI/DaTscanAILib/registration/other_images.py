@@ -65,8 +65,8 @@ CHECKS = (
         "a receptor or enzyme map: cerebellum and cortex do not hold alike what lies outside the striata",
         lambda c: c.parts["cerebellum"] < 0.68 and c.parts["striatum"] > 1.5,
     ),
-    # Where next to nothing of the striata is left, the stem may outshine them by 0.02 (60 simulated scans); of
-    # serotonin's tracer it does by 1.
+    # Where next to nothing of the striata is left, the stem may outshine them by 0.01 (60 simulated scans, a loop);
+    # of serotonin's tracer it does by 1.
     Check(
         "another tracer, of serotonin for example: the brain stem is brighter than the striata",
         lambda c: c.parts["stem"] > max(1.2, c.parts["striatum"] + 0.1),

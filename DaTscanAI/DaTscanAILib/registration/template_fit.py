@@ -191,20 +191,20 @@ class _Level:
         pattern = coefficients[1:] / coefficients[0]
         values, gradient = values / np.float32(coefficients[0]), gradient / np.float32(gain * coefficients[0])
         residual = values - self.fitted(np.array([1.0, *pattern]))
+        robust = self.weight * inside * trusted
         features = {
             **residual_features(values, residual, self.weight, inside, self.points),
             **shape_features(parameters, pattern),
             "coverage": self.coverage(parameters),
-            "disagreement": self.disagreement(parameters, gradient, residual, self.weight * inside * trusted),
+            "disagreement": self.disagreement(parameters, gradient, residual, robust),
         }
-        return Fit(parameters, pattern, features, self.cost(parameters, pattern, residual, inside))
+        return Fit(parameters, pattern, features, self.cost(parameters, pattern, residual, robust))
 
-    def cost(self, parameters, pattern, residual, inside):
+    def cost(self, parameters, pattern, residual, weight):
         """Robust squared residuals for each point inside, and the penalties as if all points were inside."""
-        trusted = trust(residual, self.weight, inside)
-        data = float((self.weight * inside * trusted * residual**2).sum()) / max(int(inside.sum()), 1)
         unusual = np.concatenate([parameters - PRIOR_MEAN, [0.0], pattern])
-        return data + float(unusual @ self.penalty @ unusual) / len(inside)
+        penalty = float(unusual @ self.penalty @ unusual) / len(weight)
+        return float(weight @ residual**2) / np.count_nonzero(weight) + penalty
 
     def coverage(self, parameters):
         """Share of the brain in the image, its margin counted too."""
