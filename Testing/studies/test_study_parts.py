@@ -35,6 +35,7 @@ from DaTscanAILib.studies.figures import CURVE_POINTS, roc_band
 from DaTscanAILib.studies.group_maps import heat_threshold, outside_striatum
 from DaTscanAILib.studies.heads import train_dense_head, train_top_layer
 from DaTscanAILib.studies.kim_training import labelled_features
+from DaTscanAILib.studies.linear_control import block_means, linear_scores, regions_without_box
 from DaTscanAILib.studies.picture_augmentation import KIM_COPIES, kim_copies, quan_copies
 from DaTscanAILib.studies.slices import axial_picture, chosen_slice, random_slice, representative_slice
 from DaTscanAILib.studies.splits import (
@@ -276,6 +277,43 @@ def test_a_slice_chosen_by_hand_wins_and_a_wrong_one_is_refused():
     for text in ("high", "200", "inf"):
         with pytest.raises(DaTscanError, match=r"a: slice_z .* mm"):
             chosen_slice(Prepared(Case("a", None, other={"slice_z": text}), None, {}), voxels, atlas)
+
+
+def test_blocks_of_pixels_are_means_of_what_lies_whole_in_the_picture(random):
+    picture = random.integers(0, 256, (3, 109, 91)).astype(np.uint8)
+    means = block_means([picture, 255 - picture])
+    assert means.shape == (2, 3 * 27 * 22)
+    assert means[0, 0] == picture[0, :4, :4].mean()
+    assert means[0, 27 * 22 + 22] == picture[1, 4:8, :4].mean()  # the second color's second row of blocks
+    assert means.mean() == pytest.approx(127.5)
+
+
+def test_pixels_alone_tell_pictures_apart_that_differ_and_no_others(random):
+    """Noise of 20 with a spot of 30 in the reduced ones; without the spot the answer is chance."""
+    truth = np.arange(120) % 2 == 1
+    noise = random.normal(100, 20, (120, 40, 40))
+    spot = np.zeros((40, 40))
+    spot[8:16, 8:16] = 30
+    with_spot = np.clip(noise + truth[:, None, None] * spot, 0, 255).astype(np.uint8)
+    areas = [
+        roc_auc_score(truth[60:], linear_scores(means[:60], truth[:60], means[60:]))
+        for means in (block_means(pictures) for pictures in (with_spot, np.clip(noise, 0, 255).astype(np.uint8)))
+    ]
+    assert areas[0] > 0.99
+    assert 0.3 < areas[1] < 0.7
+
+
+def test_regions_outside_the_box_hold_nothing_of_what_the_network_is_not_shown():
+    atlas = load_atlas()
+    shown = PLANS["nazari2021-without-striatum"].preprocessing
+    regions = regions_without_box(atlas)
+    places = np.concatenate(regions)
+    assert len(np.unique(places)) == len(places)  # no voxel twice
+    assert min(map(len, regions)) >= 50
+    level = np.ones(GRID_SHAPE, np.float32)
+    bright = level.copy()
+    bright.reshape(-1)[places] = 2.0
+    assert (shown.apply(bright, atlas, level) != 0).sum() == len(places)
 
 
 def test_pictures_show_the_patients_right_on_the_left_and_the_front_above():

@@ -31,6 +31,7 @@ from DaTscanAILib.studies import (
 )
 from DaTscanAILib.studies.fine_tuning import fine_tune
 from DaTscanAILib.studies.inception import FEATURES, Extractor, load_extractor, pooling_without_padding, to_input
+from DaTscanAILib.studies.linear_control import PIXELS
 from DaTscanAILib.studies.run import STUDIES, run_study
 from DaTscanAILib.studies.workspace import StudyOptions, Workspace
 
@@ -131,7 +132,7 @@ def test_kim2018_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
     assert counts[0, 0] / counts[:, 0].sum() == at["sensitivity"]["value"]
     assert counts[1, 1] / counts[:, 1].sum() == at["specificity"]["value"]
     monkeypatch.setattr(PixelMeans, "__call__", None)  # a resumed run computes no feature again
-    assert list(summary["results"]["controls"]) == ["random slice"]  # its weights are random already
+    assert list(summary["results"]["controls"]) == ["random slice", PIXELS]  # its weights are random already
     assert "Inception's weights: random" in summary["deviations"][-2]
     assert "bfloat16" in summary["deviations"][-1]
     resumes("kim2018", cohort, tmp_path / "out", "--random-weights", "--controls")
@@ -156,7 +157,7 @@ def test_quan2019_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
     with (tmp_path / "out" / "tables" / "test_scores.csv").open(newline="") as stream:
         wrong = [row for row in csv.DictReader(stream) if (float(row["score"]) >= 0.5) != (row["label"] == "reduced")]
     assert (tmp_path / "out" / "figures" / "misclassified.png").exists() == bool(wrong)
-    assert list(summary["results"]["others"]) == ["base fine-tuned", "random weights"]
+    assert list(summary["results"]["others"]) == ["base fine-tuned", "random weights", PIXELS]
     assert (tmp_path / "out" / "models" / "base_fine_tuned.safetensors").exists()
     monkeypatch.setattr(heads, "dense_head", None)  # a resumed run trains nothing
     resumes("quan2019", cohort, tmp_path / "out", *more)
@@ -417,7 +418,14 @@ def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch)
 def test_nazari2021_extrastriatal_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
     more = ("--architecture", "compact", "--plain-input")
     assert run("nazari2021-extrastriatal", cohort, tmp_path / "out", *more) == 0
-    tables = ("split", "balance", "test_full", "test_striatum", "test_without_striatum")
+    tables = (
+        "split",
+        "balance",
+        "test_full",
+        "test_striatum",
+        "test_without_striatum",
+        "test_without_striatum_linear",
+    )
     summary = check_outputs("nazari2021-extrastriatal", tmp_path / "out", ("learning_curves",), tables)
     assert find_model(tmp_path / "out" / "models" / "striatum").preprocessing.box == "striatum"
     for setting in ("full", "striatum", "without_striatum"):

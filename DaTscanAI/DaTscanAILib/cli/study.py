@@ -58,7 +58,7 @@ def _add_options_of_slices(group):
     group.add_argument(
         "--controls",
         action="store_true",
-        help="also with random weights, and kim2018 with random slices, beside the study",
+        help="beside the study random weights, random slices (kim2018), and the pixels without a network",
     )
     group.add_argument("--random-weights", action="store_true", help="Inception untrained, to try the pipeline")
     group.add_argument(

@@ -12,6 +12,7 @@ from ..mni.atlas import GRID_AFFINE, load_atlas
 from .figures import histogram_figure, learning_figure, pictures_figure, roc_band, roc_figure
 from .inception import RANDOM_WARNING, departures, load_extractor
 from .kim_training import train_and_score
+from .linear_control import PIXELS, block_means, linear_scores
 from .picture_augmentation import KIM_COPIES, kim_copies
 from .slices import SLICE_COLUMN, axial_picture, chosen_slice, random_slice, unmirrored
 from .splits import allot, balanced
@@ -67,7 +68,7 @@ def run(workspace: Workspace) -> Findings:
 
 
 def _controls(workspace, form, extractor, roles, pictures):
-    """The same experiment with random weights, and with a random slice: `{name: results of evaluate}`."""
+    """`{name: results of evaluate}` with random weights, with a random slice, and of the pixels without Inception."""
     truth, found = workspace.truth[roles == "test"], {}
     if not extractor.is_random:
         weightless = load_extractor(workspace, random=True)
@@ -77,6 +78,9 @@ def _controls(workspace, form, extractor, roles, pictures):
         others, _ = _pictures(workspace, at_random=True)
         fitted = train_and_score(workspace, form, extractor, roles, others, "_random_slice")
         found["random slice"] = evaluate(truth, np.array(fitted["scores"]))
+    means, training = block_means(pictures), roles == "training"
+    scores = linear_scores(means[training], workspace.truth[training], means[roles == "test"])
+    found[PIXELS] = evaluate(truth, scores)
     return found
 
 

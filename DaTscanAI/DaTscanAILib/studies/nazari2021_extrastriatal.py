@@ -16,9 +16,11 @@ import numpy as np
 
 from ..evaluation.metrics import classification_metrics, roc_auc
 from ..mni.atlas import load_atlas
+from .clusters import regional_uptake
 from .extrastriatal_search import lower_putamina, search
 from .figures import histogram_figure, roc_figure, scatter_figure
 from .group_maps import explain, heat_threshold, map_row, rows_figure
+from .linear_control import linear_scores, regions_without_box
 from .model_training import write_learning_curves
 from .nazari_networks import (
     ARCHITECTURE_CHOICE,
@@ -48,6 +50,7 @@ SEARCHED = ("full", "without_striatum")  # whose heat maps are searched for clus
 MEASURES = ("accuracy", "sensitivity", "specificity")
 POSITIONS = (-36.0, -28.0, -20.0, -12.0, -4.0, 4.0, 12.0, 20.0, 28.0, 40.0)  # mm
 PAPERS_EPOCHS = 200  # without striatum
+LINEAR = "without_striatum_linear"  # the control of that network
 CHOICES = [
     f"{ARCHITECTURE_CHOICE[:-1]}; of 16, 16 and 16 for the striatum only, which make its 25 million.",
     "The box of the striatum is 61 x 44 x 35 voxels at x -60..60, y -50..36, z -34..34 mm; the paper gives its size. "
@@ -103,6 +106,7 @@ def run(workspace: Workspace) -> Findings:
         name: classification_metrics(workspace.truth[tested], explained.difference > 0)
         for name, explained in tests.items()
     }
+    metrics[LINEAR] = classification_metrics(workspace.truth[tested], _linear(workspace, known, tested) >= 0.5)
     heats = {name: explained_by(name, "training", known) for name in models}
     searched = {name: search(workspace, name, heats[name], known, tested) for name in SEARCHED}
     differences = write_division(workspace, sets)
@@ -110,6 +114,17 @@ def run(workspace: Workspace) -> Findings:
     _draw_maps(workspace, heats)
     leading = _draw_leading(workspace, searched, known, tested)
     return _findings(workspace, plans, sets, metrics, searched, leading, models, differences)
+
+
+def _linear(workspace, known, tested):
+    """Scores of the test scans by regional uptake outside the box: a control of the network without striatum."""
+
+    def compute():
+        places = regions_without_box(load_atlas())
+        return {"uptake": np.array([regional_uptake(one.load(), places) for one in workspace.scans])}
+
+    uptake = workspace.finished_arrays("uptake_without_box", compute)["uptake"]
+    return linear_scores(uptake[known], workspace.truth[known], uptake[tested])
 
 
 def _write_tables(workspace, metrics, searched):
@@ -230,8 +245,17 @@ def _comparison(metrics, searched, confirmed):
     ]
     insulae = [one for name in SEARCHED for one in searched[name] if one["region"] == "Insula"]
     insula = max(insulae, key=lambda one: one["volume_ml"], default=None)
+    control = [
+        (
+            f"Without striatum, logistic regression on regions: {measure}",
+            "not done",
+            percent(metrics[LINEAR][measure]),
+        )
+        for measure in MEASURES
+    ]
     return [
         *networks,
+        *control,
         ("Largest insula cluster: AUC, training", "0.668", _area(insula, "training")),
         ("Largest insula cluster: AUC, test", "0.621", _area(insula, "test")),
         ("Largest insula cluster: r with the putamen's SBR", "0.331", _r(insula)),

@@ -11,6 +11,7 @@ from .figures import learning_figure, pictures_figure, precision_recall_figure, 
 from .fine_tuning import fine_tune
 from .heads import dense_head, dense_head_scores, train_dense_head
 from .inception import RANDOM_WARNING, cached_features, departures, load_extractor
+from .linear_control import PIXELS, block_means, linear_scores
 from .picture_augmentation import quan_copies
 from .slices import axial_picture, unmirrored
 from .splits import allot, papers_classes
@@ -84,7 +85,7 @@ def _features(workspace, form, names, images, extractor, cache):
 
 
 def _other_scores(workspace, form, extractor, images, features_of, truth, is_test):
-    """`{name: scores of the test scans}` of what the options ask for beside the study: a trained base, a control."""
+    """`{name: scores of the test scans}` of what the options ask for beside the study: a trained base, controls."""
     found = {}
     if workspace.options.fine_tune:
         compute = partial(_fine_tuned, workspace, form, extractor, images, truth, is_test)
@@ -93,6 +94,9 @@ def _other_scores(workspace, form, extractor, images, features_of, truth, is_tes
         features = features_of(load_extractor(workspace, random=True), "features_random_weights")
         compute = partial(_final_model, workspace, form, features, truth, is_test, "_random_weights")
         found["random weights"] = np.array(workspace.finished("final_random_weights", compute)["scores"])
+    if workspace.options.controls:
+        means = block_means(images)
+        found[PIXELS] = linear_scores(means[~is_test], truth[~is_test], means[is_test])
     return found
 
 

@@ -47,7 +47,8 @@ class StudyOptions:
             independent sample (wenzel2019).
         fine_tune: train Inception's base, too, in a further final model (quan2019).
         network_splits: splits in which the network is trained, all without it; both SBR have all splits (wenzel2019).
-        controls: run the study with random weights, too, and kim2018 with random slices, to compare.
+        controls: run the study with random weights, too, kim2018 with random slices, and both by the pictures'
+            pixels without a network, to compare.
         independent: manifest of other scans to test on (wenzel2019).
         architecture: network in place of the published one (nazari2021-lrp, nazari2021-extrastriatal).
         plain_input: show the networks the scans themselves (nazari2021-lrp, nazari2021-extrastriatal).
