@@ -361,6 +361,21 @@ def test_smoothing_lowers_a_normal_sbr_and_the_lower_side_counts():
     assert mirrored[2] == pytest.approx(hottest, rel=0.02)
 
 
+def check_reference(reference, split, prepared):
+    """A model's reference lies midway between the means of the training scans of both classes."""
+    with split.open(newline="") as stream:
+        training = [row for row in csv.DictReader(stream) if row["set"] == "training"]
+    means = [
+        np.mean(
+            [np.load(prepared / f"{row['case']}.npy").astype(float) for row in training if row["label"] == label], 0
+        )
+        for label in ("normal", "reduced")
+    ]
+    assert "training scans" in reference.name
+    assert np.abs(reference.voxels - ((means[0] + means[1]) / 2).clip(0)).max() < 0.0051  # stored in hundredths
+    assert np.abs(means[0] - means[1]).max() > 0.5
+
+
 def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch):
     more = ("--architecture", "compact", "--epochs", "1", "--tries", "normalized")
     assert run("nazari2021-lrp", cohort, tmp_path / "out", *more) == 0
@@ -380,7 +395,9 @@ def test_nazari2021_lrp_from_end_to_end(cohort, tmp_path, smallest, monkeypatch)
     assert summary["sizes"]["epochs at most"] == 1
     with (tmp_path / "out" / "tables" / "learning_curves.csv").open(newline="") as stream:
         assert [row["epoch"] for row in csv.DictReader(stream)] == ["1"]
-    assert find_model(tmp_path / "out" / "models" / "full").preprocessing.from_reference
+    model = find_model(tmp_path / "out" / "models" / "full")
+    assert model.preprocessing.from_reference
+    check_reference(model.reference, tmp_path / "out" / "tables" / "split.csv", cohort[1])
     with (tmp_path / "out" / "tables" / "test_answers.csv").open(newline="") as stream:
         answers = list(csv.DictReader(stream))
     with (tmp_path / "out" / "tables" / "tries.csv").open(newline="") as stream:

@@ -25,6 +25,7 @@ from DaTscanAILib.training.calibration import probability_rule
 from DaTscanAILib.training.doubt_calibration import with_doubt
 from DaTscanAILib.training.grade_calibration import fit_region
 from DaTscanAILib.training.input_sets import ImageSet
+from DaTscanAILib.training.midway import with_own_midway
 from DaTscanAILib.training.origin import describe_origins, origin_of
 from DaTscanAILib.training.plans import PLANS
 from DaTscanAILib.training.preparation import Prepared, prepare_cases
@@ -64,6 +65,28 @@ def test_the_model_answers_on_scans_that_it_has_not_seen(trained):
     ]
     assert min(probabilities[1::2]) > max(probabilities[::2])
     assert classifier.classify(prepared_volume("reduced", np.random.default_rng(5)).astype(np.float32)).members == 2
+
+
+def test_what_scans_are_midway_between_is_the_trainings_own(cohort, tmp_path):
+    """Normal putamina of 5 and lower ones of 1.5 give 3.25; a template of other scans would give another number."""
+    plan = replace(PLANS["wenzel2019"], epochs=1, copies=1)
+    model = start(cohort, tmp_path / "slab", plan)
+    atlas = load_atlas()
+    assert model.reference.name == "midway between normal and reduced (training scans)"
+    voxels = find_model(model.folder).reference.voxels
+    assert voxels[atlas.anatomical_region("putamen", "left")].mean() == pytest.approx(3.25, abs=0.15)
+    assert voxels[atlas.anatomical_region("putamen", "right")].mean() == pytest.approx(5.0, abs=0.2)
+    assert voxels[atlas.reference].mean() == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_plan_with_another_reference_keeps_it(cohort, tmp_path):
+    scans, _ = prepare_cases(collect_cases([cohort[0]]), cohort[1])
+    own = with_own_midway(PLANS["nazari2021-full"], tmp_path, scans)
+    assert with_own_midway(own, tmp_path / "none", scans[:2]) == own
+    assert with_own_midway(PLANS["compact"], tmp_path / "none", scans) == PLANS["compact"]
+    assert not (tmp_path / "none").exists()
+    half = with_own_midway(PLANS["nazari2021-full"], tmp_path / "half", scans[:2])
+    assert half.reference.sha256 != own.reference.sha256
 
 
 def test_the_model_says_what_it_was_trained_on(trained):

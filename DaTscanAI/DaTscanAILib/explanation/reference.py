@@ -59,6 +59,11 @@ def shipped_reference(kind: str) -> Reference:
     """One of `SHIPPED`, which `Resources/Templates/build_references.py` makes of simulated scans."""
     name, file = SHIPPED[kind]
     path = resource_path("Templates", file)
+    return file_reference(name, path)
+
+
+def file_reference(name: str, path: Path) -> Reference:
+    """A file of hundredths of the reference level on the grid, lower putamen left, under a name of its own."""
     return Reference(name, path, _sha256(path))
 
 

@@ -103,7 +103,7 @@ def run(workspace: Workspace) -> Findings:
     """The whole study."""
     form = workspace.form(FULL, QUICK)
     sets = divide(workspace, SHARES)
-    plan = plan_of(workspace, "nazari2021-full", form.epochs)
+    plan = plan_of(workspace, "nazari2021-full", form.epochs, sets)
     model = train_on(workspace, "full", plan, sets, form.patience)
     write_learning_curves(workspace, ["full"])
     test = _read(workspace, model, sets)

@@ -8,6 +8,7 @@ from ..base.errors import DaTscanError
 from ..classification.model_folder import Model
 from ..classification.networks import build_network
 from ..training.input_sets import build_sets
+from ..training.midway import own_midway
 from ..training.optimization import first_dense, first_dense_rate
 from ..training.plans import PLANS, Plan
 from .model_training import trained_model
@@ -77,8 +78,11 @@ def write_division(workspace: Workspace, sets: np.ndarray) -> dict[str, dict]:
     return found
 
 
-def plan_of(workspace: Workspace, published: str, epochs: int) -> Plan:
+def plan_of(workspace: Workspace, published: str, epochs: int, sets: np.ndarray) -> Plan:
     """The paper's plan (Adam 1e-4, batches of 8) for its network, with what the options change.
+
+    Args:
+        sets: of each scan: the training scans make what the network sees the difference from.
 
     Raises:
         DaTscanError: a network in place of the paper's does not take the same input.
@@ -88,6 +92,7 @@ def plan_of(workspace: Workspace, published: str, epochs: int) -> Plan:
         PLANS[published],
         epochs=epochs,
         seed=options.seed,
+        reference=own_midway(workspace.folder("work"), [workspace.scans[k] for k in np.flatnonzero(sets == 0)]),
         dense_rate=options.dense_rate,
         warm_up=options.warm_up,
         initial_scale=options.initial_scale,
@@ -130,9 +135,9 @@ def departures(plan: Plan, papers_sets: tuple[int, int, int], sets: np.ndarray) 
         found.append(f"The network {plan.architecture} stands in place of the paper's.")
     if plan.preprocessing.from_reference:
         found.append(
-            "The network sees what a scan midway between normal and reduced has more than the scan; the paper's sees "
-            "the scan (--plain-input). With the scan itself relevance was negative in both classes, unlike the "
-            "paper's maps."
+            "The network sees what a scan midway between the means of the normal and of the reduced training scans "
+            "has more than the scan; the paper's sees the scan (--plain-input). With the scan itself relevance was "
+            "negative in both classes, unlike the paper's maps."
         )
     rate = dense_rate_of(plan)
     if rate < PAPERS_RATE:

@@ -13,7 +13,8 @@ class Plan:
     Attributes:
         architecture: name of the network.
         preprocessing: of its input.
-        reference: what its input and its relevance are compared with, or which of `explanation.reference.SHIPPED`.
+        reference: what its input and its relevance are compared with, or which of `explanation.reference.SHIPPED`;
+            for `midway` a training makes one of its own scans (`midway.py`).
         members: networks of the ensemble, which differ in initial weights and order of the scans.
         spares: networks trained beyond these; the `members` with the lowest validation loss are kept, because now and
             then one starts from weights that learn nothing.

@@ -21,6 +21,7 @@ from .adapting import rule_of_adapted, train_on
 from .calibration import CalibrationScans, calibrate
 from .card import bundle_metadata, describe_data
 from .input_sets import ImageSet, Sets, write_set
+from .midway import with_own_midway
 from .plans import Plan
 from .preparation import Prepared, prepare_cases
 from .recipe import check_recipe
@@ -52,24 +53,25 @@ def train(
     output = Path(output)
     with process_group(choose_device(device)):
         with first_process_first():
-            data, trained_on = _data(manifest, output, plan, workers, start)
+            data, trained_on, plan = _data(manifest, output, plan, workers, start)
         networks = train_members(data.training, plan, output / "work", device, workers, start)
         with first_process_first():
             return _calibrated_model(output, networks, data, plan, device, trained_on, start)
 
 
 def _data(manifest, output, plan, workers, start):
-    """Inputs of training and calibration, and the sentence that describes the scans of the training."""
+    """Inputs of training and calibration, the sentence that describes the training scans, the plan for them."""
     cases = [case for case in collect_cases([manifest]) if case.label or case.error]
     prepared, failed = prepare_cases(cases, output / "work" / "prepared", workers)
     check_classes(prepared)
     check_recipe(output, plan, prepared, start)
     training, held_out = split(prepared, plan.calibration_share, plan.seed)
+    plan = with_own_midway(plan, output / "work", training)
     folder = output / "work" / "inputs"
     inputs = write_set(folder / "training", training, plan, workers, copies=plan.copies, averaged=True)
     # With all voxels: relevance goes down to them.
     calibration = write_set(folder / "calibration", held_out, plan, workers, smoothed=plan.smooth_validation)
-    return CalibrationScans(inputs, calibration, held_out), describe_data(training, failed)
+    return CalibrationScans(inputs, calibration, held_out), describe_data(training, failed), plan
 
 
 def _calibrated_model(output, networks, data, plan, device, trained_on, start):
