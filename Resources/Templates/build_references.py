@@ -7,7 +7,9 @@ All in MNI space, reference level 1, lower putamen left, stored in hundredths of
 
 - `fpcit_normal_2mm.nii.gz`: mean of the scans whose subtype is normal. The default model sees this minus the scan.
 - `fpcit_normal_spread_2mm.nii.gz`: the standard deviation of a voxel among them.
-- `fpcit_midway_2mm.nii.gz`, with `--midway`: a weighted mean of the mean normal and the mean reduced scan.
+- `fpcit_midway_2mm.nii.gz`, with `--midway`: a weighted mean of the mean normal and the mean reduced scan. The
+  shipped one is of scans of version 0.1.0 and lies at the mean normal scan of the present simulator: it is kept for
+  models of that version, trainings make their own (`training/midway.py`).
 
 PREPARED is a cache that `train` takes as MODEL/work/prepared.
 """
