@@ -482,6 +482,12 @@ def test_a_folder_of_another_run_is_refused(cohort, tmp_path):
         other = StudyOptions(**{**vars(options), **changed})
         with pytest.raises(DaTscanError, match="out holds a study of other scans, options or version"):
             Workspace(name, other)
+    recipe = tmp_path / "out" / "work" / "recipe.json"
+    begun_before = json.loads(recipe.read_text())
+    del begun_before["reference"]  # midway was a template
+    recipe.write_text(json.dumps(begun_before))
+    with pytest.raises(DaTscanError, match="out holds a study of other scans, options or version"):
+        Workspace("wenzel2019", options)
 
 
 def test_other_independent_scans_under_the_same_name_are_refused(cohort, tmp_path):

@@ -29,6 +29,7 @@ from DaTscanAILib.training.midway import with_own_midway
 from DaTscanAILib.training.origin import describe_origins, origin_of
 from DaTscanAILib.training.plans import PLANS
 from DaTscanAILib.training.preparation import Prepared, prepare_cases
+from DaTscanAILib.training.recipe import check_recipe
 from DaTscanAILib.training.targets import ordinal_loss, reduced_from, regional_losses
 from DaTscanAILib.training.train import best_members, member_sets, split, train
 
@@ -85,8 +86,18 @@ def test_a_plan_with_another_reference_keeps_it(cohort, tmp_path):
     assert with_own_midway(own, tmp_path / "none", scans[:2]) == own
     assert with_own_midway(PLANS["compact"], tmp_path / "none", scans) == PLANS["compact"]
     assert not (tmp_path / "none").exists()
-    half = with_own_midway(PLANS["nazari2021-full"], tmp_path / "half", scans[:2])
-    assert half.reference.sha256 != own.reference.sha256
+    half = with_own_midway(PLANS["nazari2021-full"], tmp_path, scans[:2])
+    assert half.reference.sha256 != own.reference.sha256  # other scans' file in the folder does not stand for these
+
+
+def test_a_training_begun_with_another_midway_is_refused(cohort, tmp_path):
+    """Its finished networks saw other inputs: here the recipe names the shipped template."""
+    plan, output = replace(PLANS["wenzel2019"], epochs=1, copies=1), tmp_path / "begun"
+    shutil.copytree(cohort[1], output / "work" / "prepared")
+    scans, _ = prepare_cases(collect_cases([cohort[0]]), output / "work" / "prepared")
+    check_recipe(output, plan, scans, None)
+    with pytest.raises(DaTscanError, match="begun holds a training of other scans or options"):
+        start(cohort, output, plan)
 
 
 def test_the_model_says_what_it_was_trained_on(trained):

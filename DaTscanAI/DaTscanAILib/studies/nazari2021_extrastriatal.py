@@ -31,6 +31,7 @@ from .nazari_networks import (
     departures,
     divide,
     limits,
+    midway_of,
     plan_of,
     train_on,
     write_division,
@@ -91,7 +92,8 @@ def run(workspace: Workspace) -> Findings:
     sets = divide(workspace, SHARES)
     epochs = dict.fromkeys(SETTINGS, form.epochs)
     epochs["without_striatum"] = workspace.options.epochs or form.epochs_without_striatum
-    plans = {name: plan_of(workspace, published, epochs[name], sets) for name, (published, *_) in SETTINGS.items()}
+    midway = midway_of(workspace, sets)
+    plans = {name: plan_of(workspace, published, epochs[name], midway) for name, (published, *_) in SETTINGS.items()}
     patience = {**dict.fromkeys(SETTINGS, form.patience), "without_striatum": None}
     models = {name: train_on(workspace, name, plan, sets, patience[name]) for name, plan in plans.items()}
     write_learning_curves(workspace, list(models))

@@ -26,6 +26,7 @@ from .nazari_networks import (
     departures,
     divide,
     limits,
+    midway_of,
     plan_of,
     subgroup_ages,
     train_on,
@@ -103,7 +104,7 @@ def run(workspace: Workspace) -> Findings:
     """The whole study."""
     form = workspace.form(FULL, QUICK)
     sets = divide(workspace, SHARES)
-    plan = plan_of(workspace, "nazari2021-full", form.epochs, sets)
+    plan = plan_of(workspace, "nazari2021-full", form.epochs, midway_of(workspace, sets))
     model = train_on(workspace, "full", plan, sets, form.patience)
     write_learning_curves(workspace, ["full"])
     test = _read(workspace, model, sets)

@@ -7,6 +7,7 @@ import numpy as np
 from ..base.errors import DaTscanError
 from ..classification.model_folder import Model
 from ..classification.networks import build_network
+from ..explanation.reference import Reference
 from ..training.input_sets import build_sets
 from ..training.midway import own_midway
 from ..training.optimization import first_dense, first_dense_rate
@@ -78,11 +79,16 @@ def write_division(workspace: Workspace, sets: np.ndarray) -> dict[str, dict]:
     return found
 
 
-def plan_of(workspace: Workspace, published: str, epochs: int, sets: np.ndarray) -> Plan:
+def midway_of(workspace: Workspace, sets: np.ndarray) -> Reference:
+    """What the study's networks see the difference from: midway between the classes of its training scans."""
+    return own_midway(workspace.folder("work"), [workspace.scans[k] for k in np.flatnonzero(sets == 0)])
+
+
+def plan_of(workspace: Workspace, published: str, epochs: int, reference: Reference) -> Plan:
     """The paper's plan (Adam 1e-4, batches of 8) for its network, with what the options change.
 
     Args:
-        sets: of each scan: the training scans make what the network sees the difference from.
+        reference: as of `midway_of`.
 
     Raises:
         DaTscanError: a network in place of the paper's does not take the same input.
@@ -92,7 +98,7 @@ def plan_of(workspace: Workspace, published: str, epochs: int, sets: np.ndarray)
         PLANS[published],
         epochs=epochs,
         seed=options.seed,
-        reference=own_midway(workspace.folder("work"), [workspace.scans[k] for k in np.flatnonzero(sets == 0)]),
+        reference=reference,
         dense_rate=options.dense_rate,
         warm_up=options.warm_up,
         initial_scale=options.initial_scale,

@@ -16,6 +16,7 @@ from ..classification.answer import choose_device
 from ..classification.weights import file_sha256
 from ..reading.inputs import collect_cases
 from ..reporting.result_files import prepare_output
+from ..training.midway import NAME
 from ..training.preparation import Prepared, prepare_cases
 from ..training.variants import LABELS
 from .slices import SLICE_COLUMN
@@ -186,6 +187,7 @@ class Workspace:
             "paper_shares": options.paper_shares,
             "architecture": options.architecture,
             "plain_input": options.plain_input,
+            "reference": NAME,  # a folder begun with the template of 0.1.0 as midway holds another run
             "epochs": options.epochs,
             "copies": options.copies,
             "steps": [options.dense_rate, options.warm_up, options.initial_scale, options.normalized_dense],

@@ -26,15 +26,14 @@ def with_own_midway(plan: Plan, folder: Path, training: list[Prepared]) -> Plan:
 
 
 def own_midway(folder: Path, training: list[Prepared]) -> Reference:
-    """Half the mean normal and half the mean reduced scan, as `midway.nii.gz` in a folder; an earlier one stays.
+    """Half the mean normal and half the mean reduced scan, as `midway.nii.gz` in a folder, made anew at every call.
 
     Args:
         training: scans of both classes, lower putamen left.
     """
     path = Path(folder) / "midway.nii.gz"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_volume(path, np.rint(100 * _midway(training)).astype(np.int16), GRID_AFFINE, "mni")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_volume(path, np.rint(100 * _midway(training)).astype(np.int16), GRID_AFFINE, "mni")
     return file_reference(NAME, path)
 
 

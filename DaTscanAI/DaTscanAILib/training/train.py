@@ -64,9 +64,9 @@ def _data(manifest, output, plan, workers, start):
     cases = [case for case in collect_cases([manifest]) if case.label or case.error]
     prepared, failed = prepare_cases(cases, output / "work" / "prepared", workers)
     check_classes(prepared)
-    check_recipe(output, plan, prepared, start)
     training, held_out = split(prepared, plan.calibration_share, plan.seed)
     plan = with_own_midway(plan, output / "work", training)
+    check_recipe(output, plan, prepared, start)
     folder = output / "work" / "inputs"
     inputs = write_set(folder / "training", training, plan, workers, copies=plan.copies, averaged=True)
     # With all voxels: relevance goes down to them.
